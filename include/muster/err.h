@@ -38,7 +38,10 @@ struct mst_err_info {
 /* The row of an error; never NULL (an unknown value gives the row of MST_E_INTERNAL). */
 const struct mst_err_info *mst_err_info(mst_err e);
 
-/* The row for "MU-1207", "1207", "MST_E_VOUCHER_NONCE", "VOUCHER_NONCE" or "voucher.nonce"; NULL if none. */
+/*
+ * The row for "MU-1207", "1207", "MST_E_VOUCHER_NONCE", "VOUCHER_NONCE" or
+ * "voucher.nonce", in either letter case; NULL if there is none.
+ */
 const struct mst_err_info *mst_err_find(const char *word);
 
 /* All rows, ordered by code; *count rows. */
