@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: CMake does the work. `make help` explains each target.
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo lab check fuzz bench size format coverage tidy install clean
+JOBS ?= $(shell nproc)
+export JOBS
+prefix ?= /usr/local
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install what is missing (Debian packages, as root or through sudo)
+	@tools/install-deps
+
+build: deps ## build the programs (build/release)
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS) | tail -1
+
+demo: build ## the main job end to end on real protocols, in a folder of its own
+	@build/release/muster demo
+
+lab: build ## the demo's world, kept running to play with (Ctrl-C ends it)
+	@build/release/muster lab up
+
+check: deps ## every rule and every test; last line: N passed, N failed, N skipped
+	@tools/check
+
+fuzz: deps ## each fuzz target for SECONDS (default 60) and the tally
+	@tools/fuzz $(or $(SECONDS_EACH),60)
+
+bench: build ## figures beside the floor measured in the same run
+	@tools/bench
+
+size: build ## bytes of the device library
+	@size -t build/release/libmuster-core.a
+
+format: ## clang-format on every source
+	@git ls-files '*.[ch]' | xargs clang-format -i
+
+tidy: build ## clang-tidy over the sources
+	@git ls-files '*.c' | grep -v '^tests/' | xargs clang-tidy -p build/release --quiet
+
+coverage: deps ## line coverage of the tests (build/coverage)
+	@cmake --preset coverage >/dev/null && cmake --build build/coverage -j $(JOBS) >/dev/null
+	@tools/run-tests build/coverage; gcovr -r . build/coverage -e tests --txt-metric line | tail -30
+
+install: build ## install to $(prefix), with man pages, units and completion
+	@cmake --install build/release --prefix $(DESTDIR)$(prefix)
+
+clean: ## remove everything built
+	@rm -rf build
