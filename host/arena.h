@@ -9,6 +9,8 @@ struct arena;
 
 /* limit: bytes it may ever hold; 0 means no limit (command-line tools). NULL when out of memory. */
 struct arena *arena_new(size_t limit);
+/* Everything in it is gone, the arena stays. */
+void arena_reset(struct arena *a);
 void arena_free(struct arena *a); /* NULL allowed; wipes nothing: secrets do not belong here */
 /* Zeroed, aligned for any type; NULL when out of memory or over the limit. */
 void *arena_alloc(struct arena *a, size_t size);

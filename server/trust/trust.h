@@ -14,27 +14,31 @@
 
 enum trust_class {
 	TRUST_ANONYMOUS, /* no client certificate */
-	TRUST_IDEVID,	 /* chains to a trusted manufacturer; .manufacturer and .serial are set */
-	TRUST_LDEVID,	 /* issued by this site's CA, recorded, neither revoked nor expired; .row is set */
-	TRUST_REFUSED,	 /* .why says why: untrusted, expired, revoked, unknown */
+	TRUST_IDEVID, /* chains to a trusted manufacturer; .manufacturer and .serial are set */
+	TRUST_LDEVID, /* issued by this site's CA, recorded, neither revoked nor expired; .row is
+	                 set */
+	TRUST_REFUSED, /* .why says why: untrusted, expired, revoked, unknown */
 };
 
 struct trust_verdict {
 	enum trust_class class;
-	mst_err why;			/* MST_OK unless REFUSED */
-	const char *detail;		/* words for the log */
+	mst_err why; /* MST_OK unless REFUSED */
+	const char *detail; /* words for the log */
 	struct manufacturer manufacturer; /* IDEVID */
-	mst_span serial;		/* device serial: of the IDevID, or of the LDevID's device */
-	mst_span idevid_issuer;		/* IDEVID: ID-8 bytes */
-	mst_span spki_sha256;		/* of the leaf */
-	struct cert_row row;		/* LDEVID */
-	const char *masa_url;		/* IDEVID: from the extension, checked; NULL absent or bad (then masa_url_err) */
+	mst_span serial; /* device serial: of the IDevID, or of the LDevID's device */
+	mst_span idevid_issuer; /* IDEVID: ID-8 bytes */
+	mst_span spki_sha256; /* of the leaf */
+	struct cert_row row; /* LDEVID */
+	const char *masa_url; /* IDEVID: from the extension, checked; NULL absent or bad (then
+	                         masa_url_err) */
 	mst_err masa_url_err;
 };
 
 struct trust;
-/* own_anchors: the site CA's present and former roots (and intermediates); borrowed, replaceable with trust_own_anchors. */
-MST_MUST_USE mst_err trust_new(struct store *s, const struct anchors *own_anchors, struct trust **out);
+/* own_anchors: the site CA's present and former roots (and intermediates); borrowed. NULL: the
+ * daemon has no CA. */
+MST_MUST_USE mst_err trust_new(
+    struct store *s, const struct anchors *own_anchors, struct trust **out);
 void trust_free(struct trust *t);
 /*
  * The verdict on this connection's peer. The chain is verified once and kept in
@@ -43,7 +47,7 @@ void trust_free(struct trust *t);
  */
 const struct trust_verdict *trust_judge(struct trust *t, struct net_request *rq);
 /* As data, for tests and other transports: the same judgement on a certificate. */
-void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf, const STACK_OF(X509) *chain,
-    const struct mst_clock *clock, struct trust_verdict *out);
+void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
+    const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *out);
 
 #endif
