@@ -41,6 +41,12 @@ enum mst_media mst_media_find(mst_span content_type);
 #define MST_NONCE_MAX 32
 #define MST_NONCE_TEXT_MAX 128
 #define MST_NO_TIME INT64_MIN
+/*
+ * created-on may lie this many seconds ahead of a trusted clock: a battery
+ * clock drifts by minutes, and a voucher must not be refused for that.
+ * expires-on has no such allowance.
+ */
+#define MST_CREATED_ON_SKEW 300
 
 /*
  * What was read, from whatever encoding: not trusted. Every span points into
@@ -88,7 +94,11 @@ struct mst_voucher_want {
 	struct mst_clock clock;
 };
 
-/* A voucher that passed mst_voucher_check. Only the check makes one. */
+/*
+ * A voucher that passed mst_voucher_check. Only the check makes one. Exactly
+ * one pinned_* is present, the one that DM-4 makes count; the others are
+ * absent even when the voucher carried them.
+ */
 struct mst_voucher {
 	enum mst_assertion assertion;
 	mst_span serial;
@@ -113,13 +123,22 @@ MST_MUST_USE mst_err mst_voucher_check(const struct mst_voucher_claims *claims,
 
 /*
  * The part of the data model every role checks on a request (PVR or RVR)
- * before judging it further: kind, serial format (ID-9), nonce length,
- * nonce against expiry, last-renewal.
+ * before judging it further: kind, serial format (ID-9), nonce length, nonce
+ * against expiry. last-renewal-date and domain-cert-revocation-checks have no
+ * meaning in a request and are ignored (ietf-voucher-request YANG). Refusals:
+ * MST_E_VOUCHER_{KIND,SERIAL_FORMAT,NONCE_LENGTH,EXPIRES_WITH_NONCE}.
  */
 MST_MUST_USE mst_err mst_request_check(const struct mst_voucher_claims *claims);
 
 /* Nonces equal: exact text first, then bytes, in constant time (DM-2). */
 bool mst_nonce_eq(mst_span text_a, mst_span bytes_a, mst_span text_b, mst_span bytes_b);
+
+/*
+ * ID-8: does an idevid-issuer name our own (an AKI extnValue OCTET STRING with
+ * its tag and length)? Read forms: exactly that, the bare SEQUENCE inside it,
+ * or the bare keyIdentifier. False when either is absent.
+ */
+bool mst_idevid_issuer_eq(mst_span theirs, mst_span own);
 
 /* ID-9: 1..256 bytes of valid UTF-8 without control characters. */
 MST_MUST_USE mst_err mst_serial_check(mst_span serial);
