@@ -4,6 +4,53 @@
  * events and answers with one action; it never blocks, allocates, logs or
  * looks at a clock. The driver (agent/, a microcontroller's main loop, the
  * simulator in tests/sim) does the I/O and comes back with the next event.
+ *
+ * A driver's duties
+ *  - Start each life in the mode that its storage says: nothing stored is
+ *    BOOTSTRAP, an LDevID not yet reported is REPORT, one due for renewal is
+ *    RENEW. The engine never starts BRSKI in the other two (RFC 8995 5).
+ *  - One connection at a time, opened on CONNECT only. A transport must never
+ *    reconnect by itself: the voucher-request names the certificate that this
+ *    very connection showed (RFC 8995 5.2).
+ *  - Each SEND is answered by exactly one RESPONSE or FAILED; each CONNECT by
+ *    one CONNECTED or FAILED; after CLOSE answers still under way are thrown
+ *    away. Follow redirects within the rule of RFC 8995 5.6 (one to another
+ *    origin, on which CONNECTED comes again); a 3xx that reaches the engine is
+ *    a refusal.
+ *  - KEEP is one atomic step: after a power cut either all of it is there, or
+ *    nothing. From the moment it is durable the device is enrolled, whatever
+ *    becomes of the report.
+ *
+ * Embedder example: the whole main loop of a device.
+ *
+ *	static uint8_t pvr[16384], scratch[32768], keep[32768], chain[16384];
+ *	struct mst_pledge_config cfg = {
+ *		.mode = my_stored_mode(), .crypto = my_crypto(),
+ *		.media = MST_MEDIA_CMS_JSON, .serial = my_serial(),
+ *		.idevid_issuer = my_idevid_aki(), .anchors = my_stored_anchors(),
+ *		.timers = mst_pledge_timers_default(),
+ *		.pvr = MST_BUF(pvr), .scratch = MST_BUF(scratch),
+ *		.keep = MST_BUF(keep), .chain = MST_BUF(chain),
+ *	};
+ *	struct mst_pledge p;
+ *	struct mst_pledge_event ev = { .kind = MST_EV_TICK };
+ *	struct mst_pledge_action act = { .kind = MST_ACT_WAIT };
+ *
+ *	mst_pledge_init(&p, &cfg);
+ *	while (act.kind != MST_ACT_DONE) {
+ *		ev.mono = my_uptime();
+ *		ev.clock = my_clock();
+ *		mst_pledge_step(&p, &ev, &act);
+ *		switch (act.kind) {	(each fills ev with what came of it)
+ *		case MST_ACT_WAIT:    my_wait(act.until, &ev); break; (TICK, PEER, ...)
+ *		case MST_ACT_CONNECT: my_tls(act.peer, act.identity, &ev); break;
+ *		case MST_ACT_SEND:    my_http(act.resource, act.body, &ev); break;
+ *		case MST_ACT_KEEP:    my_store(&act, &ev); break;
+ *		case MST_ACT_CLOSE:   my_close(); ev.kind = MST_EV_TICK; break;
+ *		case MST_ACT_DONE:    break;
+ *		}
+ *	}
+ *	mst_pledge_wipe(&p);
  */
 #ifndef MUSTER_PLEDGE_H
 #define MUSTER_PLEDGE_H
@@ -40,6 +87,12 @@ struct mst_pledge_timers {
 	int64_t peer_gap;	 /* 4: between starts to different peers */
 	int64_t backoff_first;	 /* 4 */
 	int64_t backoff_max;	 /* 3600 */
+	/*
+	 * 600: how long a peer that keeps answering 202 is alone served while
+	 * others wait; then they get their turn (an impostor must not hold a
+	 * device for four days). Without others pending_max alone counts.
+	 */
+	int64_t pending_share;
 };
 
 struct mst_pledge_config {
@@ -98,10 +151,21 @@ struct mst_pledge_action {
 	int64_t until;
 	unsigned peer;
 	enum mst_identity identity;
-	bool provisional; /* accept any server chain, hand it over in CONNECTED; else the driver verifies nothing either: the engine judges by anchors */
+	/*
+	 * For the driver's log. In both cases the TLS layer accepts any chain,
+	 * verifies that the handshake is signed by its first certificate's key,
+	 * and hands it over in CONNECTED: the engine is the one that judges it,
+	 * later by the voucher (provisional) or at once by the anchors.
+	 */
+	bool provisional;
 	enum mst_resource resource;
 	enum mst_media media; /* Content-Type and Accept of REQUESTVOUCHER */
-	mst_span body;	      /* lives until the next step */
+	/*
+	 * Lives until the next step; absent for a GET. Content-Type: .media for
+	 * REQUESTVOUCHER, application/pkcs10 (base64 already) for enrolling,
+	 * application/json for telemetry.
+	 */
+	mst_span body;
 	mst_span ldevid;      /* DER */
 	mst_span anchors;     /* concatenated DER, anchor first */
 	int64_t not_before, not_after; /* of the LDevID */
@@ -130,8 +194,9 @@ struct mst_pledge_peer {
 	int64_t backoff;
 };
 
+/* The engine. Read .cfg.mode and .state if you like; the rest is its own. */
 struct mst_pledge {
-	struct mst_pledge_config cfg;
+	struct mst_pledge_config cfg; /* .mode becomes REPORT once KEEP is durable */
 	enum mst_pledge_state state;
 	struct mst_pledge_peer peers[MST_PLEDGE_PEERS_MAX];
 	unsigned peer;
@@ -140,16 +205,32 @@ struct mst_pledge {
 	char nonce_text[25];
 	mst_span pinned_cert; /* in cfg.keep */
 	mst_span anchors, ldevid;
+	mst_span csr; /* in cfg.scratch: a 202 is answered with identical bytes */
+	enum mst_resource asked; /* the request under way or to be sent again */
 	int64_t ldevid_not_before, ldevid_not_after;
-	int64_t deadline, pending_since, wake;
+	int64_t deadline;      /* of the answer awaited */
+	int64_t pending_since; /* first 202 of this request, or MST_NO_TIME */
+	int64_t wake;	       /* when a pending request is sent again */
+	int64_t retry_gap;     /* doubles while a pending peer cannot be reached */
+	int64_t next_start;    /* peer_gap: no attempt before this */
+	int64_t hint;	       /* Retry-After of a refusal */
+	bool connected;
 	bool provisional;
 	bool renewed;
-	mst_err last;
+	mst_err last; /* what will be reported: the verdict */
 };
 
 struct mst_pledge_timers mst_pledge_timers_default(void);
 
-/* Copies cfg; asserts that crypto, serial and the buffers are there. */
+/*
+ * Copies cfg; asserts that crypto, serial, a media type and the buffers are
+ * there, and the anchors in RENEW and REPORT. What the buffers must hold:
+ *   pvr      one signed voucher-request with the IDevID chain
+ *   scratch  the larger of a decoded voucher and a CSR (base64); >= 256 bytes
+ *   keep     pinned certificate + all of cacerts + the LDevID, as DER
+ *   chain    every certificate that the server shows, as DER
+ * Too small a buffer is MST_E_SPACE in .because and a failed attempt, no more.
+ */
 void mst_pledge_init(struct mst_pledge *p, const struct mst_pledge_config *cfg);
 
 /* One transition. Always writes *act. */
@@ -158,6 +239,13 @@ void mst_pledge_step(struct mst_pledge *p, const struct mst_pledge_event *ev,
 
 /* Forget nonce, chain and vouchers. */
 void mst_pledge_wipe(struct mst_pledge *p);
+
+/*
+ * When to renew a certificate (requirements section 9): at two thirds of its
+ * life, earlier or later by up to a tenth of it, so that a fleet made on one
+ * day does not return on one day. random: 32 random bits. Seconds since 1970.
+ */
+int64_t mst_pledge_renew_at(int64_t not_before, int64_t not_after, uint32_t random);
 
 /* "discover", "await-voucher", ... for logs and the timeline. */
 const char *mst_pledge_state_name(enum mst_pledge_state s);
