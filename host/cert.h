@@ -8,7 +8,7 @@
 #include "host/arena.h"
 #include "muster/time.h"
 
-/* OIDs that OpenSSL 3.0 does not know are registered once, thread-safely, on first use. */
+/* By number, not by NID: OpenSSL 3.0 does not know all of them. */
 #define CERT_OID_MASA_URL "1.3.6.1.5.5.7.1.32"
 #define CERT_OID_CMC_RA "1.3.6.1.5.5.7.3.28"
 
@@ -31,6 +31,13 @@ MST_MUST_USE mst_err cert_device_serial(struct arena *a, X509 *cert, enum cert_s
 MST_MUST_USE mst_err cert_masa_url(struct arena *a, X509 *cert, const char **base);
 /* The same rules on any text, e.g. a configured override. */
 MST_MUST_USE mst_err cert_masa_url_check(struct arena *a, mst_span text, const char **base);
+/*
+ * True for a base URI whose host is an address of a private, loopback,
+ * link-local, multicast or otherwise not global range, or is "localhost"
+ * (ID-3: refused unless configured). A name that resolves to such an address
+ * is the connecting side's to judge.
+ */
+bool cert_masa_url_is_private(const char *base);
 /* idevid-issuer bytes (ID-8), built from SHA-1 of the key where there is no AKI. */
 MST_MUST_USE mst_err cert_idevid_issuer(struct arena *a, X509 *cert, mst_span *out);
 /* domainID: SKI octets, else SHA-256 of the SPKI (ID-7). */
@@ -39,6 +46,8 @@ MST_MUST_USE mst_err cert_domain_id(struct arena *a, X509 *cert, mst_span *out);
 bool cert_has_eku(X509 *cert, const char *oid);
 /* CMS-5: RSA >= 2048, P-256/384/521, Ed25519; no SHA-1 or MD5 signature. MST_E_X509_WEAK. */
 MST_MUST_USE mst_err cert_strength(X509 *cert);
+/* The key half of the same rule. MST_E_X509_WEAK. */
+MST_MUST_USE mst_err cert_key_strength(EVP_PKEY *key);
 /* Hex of the SHA-256 of the DER, for logs and databases. */
 const char *cert_fingerprint(struct arena *a, X509 *cert);
 /* RFC 2253 text, escaped, for people. */
