@@ -38,18 +38,27 @@ arena_new(size_t limit)
 }
 
 void
-arena_free(struct arena *a)
+arena_reset(struct arena *a)
 {
 	struct block *b, *next;
 
-	if (a == NULL)
-		return;
 	for (struct owned *o = a->owned; o != NULL; o = o->next)
 		o->free_fn(o->ptr);
 	for (b = a->blocks; b != NULL; b = next) {
 		next = b->next;
 		free(b);
 	}
+	a->owned = NULL;
+	a->blocks = NULL;
+	a->held = 0;
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	arena_reset(a);
 	free(a);
 }
 
