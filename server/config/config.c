@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/config/config.h"
+
+#include <confuse.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/file.h"
+
+#define CONFIG_BYTES (1 << 20)
+/*
+ * libconfuse takes the end of the file for the end of every open section. This
+ * option is set behind the text: it is only known outside of all sections.
+ */
+#define SENTINEL "end-of-file"
+
+static _Thread_local char why[512];
+
+const char *
+config_why(void)
+{
+	return why;
+}
+
+static void
+on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	int n =
+	    snprintf(why, sizeof why, "%s:%d: ", cfg != NULL && cfg->filename ? cfg->filename : "?",
+	        cfg != NULL ? cfg->line : 0);
+
+	if (n > 0 && (size_t)n < sizeof why)
+		vsnprintf(why + n, sizeof why - (size_t)n, fmt, ap);
+}
+
+/* --- values that have a range or a set of words; refused where they stand, with the line --- */
+
+struct range {
+	const char *name;
+	long least, most;
+};
+static const struct range ranges[] = {
+	{ "loops", 1, 64 },
+	{ "header_bytes", 1024, 1 << 20 },
+	{ "body_bytes", 1024, 1 << 24 },
+	{ "handshake_ms", 100, 600000 },
+	{ "header_ms", 100, 600000 },
+	{ "body_ms", 100, 600000 },
+	{ "idle_ms", 100, 86400000 },
+	{ "connections", 1, 1000000 },
+	{ "per_source", 1, 1000000 },
+	{ "masa_timeout_ms", 100, 600000 },
+	{ "masa_concurrency", 1, 1000 },
+	{ "retry_after", 1, 86400 },
+	{ "device_rate", 1, 100000 },
+	{ "days", 1, 36500 },
+	{ "crl_hours", 1, 8760 },
+	{ "window_percent", 0, 99 },
+	{ "nonceless_days", 0, 36500 },
+	{ "request_age", 60, 31536000 },
+	{ "rate", 1, 1000000 },
+	{ "max_connections", 1, 1000000 },
+	{ "per_peer", 1, 1000000 },
+};
+
+static int
+check_int(cfg_t *cfg, cfg_opt_t *opt)
+{
+	long v = cfg_opt_getnint(opt, 0);
+
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		if (strcmp(ranges[i].name, cfg_opt_name(opt)) == 0 &&
+		    (v < ranges[i].least || v > ranges[i].most)) {
+			cfg_error(cfg, "%s is %ld; it must be from %ld to %ld", ranges[i].name, v,
+			    ranges[i].least, ranges[i].most);
+			return -1;
+		}
+	return 0;
+}
+
+struct words {
+	const char *name, *allowed;
+};
+static const struct words words[] = {
+	{ "format", "json journald text" },
+	{ "level", "debug info warning error" },
+	{ "san", "none serial" },
+	{ "challenge", "binding ignore" },
+	{ "csrattrs", "template old both" },
+};
+
+static int
+check_word(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *v = cfg_opt_getnstr(opt, 0);
+
+	for (size_t i = 0; v != NULL && i < sizeof words / sizeof words[0]; i++) {
+		char padded[128], want[128];
+
+		if (strcmp(words[i].name, cfg_opt_name(opt)) != 0)
+			continue;
+		snprintf(padded, sizeof padded, " %s ", words[i].allowed);
+		snprintf(want, sizeof want, " %s ", v);
+		if (strstr(padded, want) == NULL) {
+			cfg_error(cfg, "%s is \"%s\"; it must be one of: %s", words[i].name, v,
+			    words[i].allowed);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- the schema; defaults are those of the requirement sheets --- */
+
+static cfg_opt_t http_opts[] = { CFG_INT("header_bytes", 16384, CFGF_NONE),
+	CFG_INT("body_bytes", 65536, CFGF_NONE), CFG_INT("handshake_ms", 10000, CFGF_NONE),
+	CFG_INT("header_ms", 10000, CFGF_NONE), CFG_INT("body_ms", 30000, CFGF_NONE),
+	CFG_INT("idle_ms", 60000, CFGF_NONE), CFG_INT("connections", 4000, CFGF_NONE),
+	CFG_INT("per_source", 200, CFGF_NONE), CFG_END() };
+static cfg_opt_t log_opts[] = { CFG_STR("format", "json", CFGF_NONE),
+	CFG_STR("level", "info", CFGF_NONE), CFG_END() };
+static cfg_opt_t ops_opts[] = { CFG_STR("listen", NULL, CFGF_NODEFAULT), CFG_END() };
+static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NONE),
+	CFG_STR("cert", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR("rvr_cert", NULL, CFGF_NODEFAULT), CFG_STR("rvr_key", NULL, CFGF_NODEFAULT),
+	CFG_STR("announce", NULL, CFGF_NODEFAULT), CFG_INT("masa_timeout_ms", 20000, CFGF_NONE),
+	CFG_INT("masa_concurrency", 16, CFGF_NONE), CFG_INT("retry_after", 10, CFGF_NONE),
+	CFG_BOOL("status_optional", cfg_false, CFGF_NONE), CFG_INT("device_rate", 30, CFGF_NONE),
+	CFG_END() };
+static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
+	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),
+	CFG_BOOL("rekey", cfg_false, CFGF_NONE), CFG_END() };
+static cfg_opt_t ca_opts[] = { CFG_STR("cert", NULL, CFGF_NODEFAULT),
+	CFG_STR("key", NULL, CFGF_NODEFAULT), CFG_STR("old_cert", NULL, CFGF_NODEFAULT),
+	CFG_STR("old_key", NULL, CFGF_NODEFAULT), CFG_STR("crl_url", NULL, CFGF_NODEFAULT),
+	CFG_INT("crl_hours", 168, CFGF_NONE), CFG_STR("organization", NULL, CFGF_NODEFAULT),
+	CFG_SEC("profile", profile_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+	CFG_END() };
+static cfg_opt_t est_opts[] = { CFG_BOOL("basic", cfg_false, CFGF_NONE),
+	CFG_STR("basic_file", NULL, CFGF_NODEFAULT), CFG_BOOL("keygen", cfg_false, CFGF_NONE),
+	CFG_BOOL("binding_required", cfg_false, CFGF_NONE),
+	CFG_STR("challenge", "binding", CFGF_NONE), CFG_STR("csrattrs", "both", CFGF_NONE),
+	CFG_BOOL("manual", cfg_false, CFGF_NONE), CFG_INT("window_percent", 0, CFGF_NONE),
+	CFG_END() };
+static cfg_opt_t product_opts[] = { CFG_BOOL("id_data", cfg_false, CFGF_NONE), CFG_END() };
+static cfg_opt_t masa_opts[] = { CFG_STR("listen", "0.0.0.0:9443", CFGF_NONE),
+	CFG_STR("cert", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR("url", NULL, CFGF_NODEFAULT), CFG_STR("idevid_anchors", NULL, CFGF_NODEFAULT),
+	CFG_STR("idevid_cert", NULL, CFGF_NODEFAULT), CFG_STR("idevid_key", NULL, CFGF_NODEFAULT),
+	CFG_STR("short_cert", NULL, CFGF_NODEFAULT), CFG_STR("short_key", NULL, CFGF_NODEFAULT),
+	CFG_STR("long_cert", NULL, CFGF_NODEFAULT), CFG_STR("long_key", NULL, CFGF_NODEFAULT),
+	CFG_STR("organization", NULL, CFGF_NODEFAULT), CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR("public_cas", "/etc/ssl/certs/ca-certificates.crt", CFGF_NONE),
+	CFG_BOOL("require_prior", cfg_true, CFGF_NONE), CFG_INT("nonceless_days", 0, CFGF_NONE),
+	CFG_INT("request_age", 86400, CFGF_NONE), CFG_INT("rate", 600, CFGF_NONE),
+	CFG_SEC("product", product_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+	CFG_END() };
+static cfg_opt_t proxy_opts[] = { CFG_STR("listen", "[::]:8444", CFGF_NONE),
+	CFG_STR("registrar", NULL, CFGF_NODEFAULT), CFG_STR("announce", NULL, CFGF_NODEFAULT),
+	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_INT("max_connections", 256, CFGF_NONE),
+	CFG_INT("per_peer", 4, CFGF_NONE), CFG_INT("idle_ms", 300000, CFGF_NONE), CFG_END() };
+static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT), CFG_INT("loops", 1, CFGF_NONE),
+	CFG_SEC("log", log_opts, CFGF_NONE), CFG_SEC("ops", ops_opts, CFGF_NODEFAULT),
+	CFG_SEC("http", http_opts, CFGF_NONE), CFG_SEC("registrar", registrar_opts, CFGF_NODEFAULT),
+	CFG_SEC("ca", ca_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+	CFG_SEC("est", est_opts, CFGF_NODEFAULT), CFG_SEC("masa", masa_opts, CFGF_NODEFAULT),
+	CFG_SEC("proxy", proxy_opts, CFGF_NODEFAULT), CFG_INT(SENTINEL, 0, CFGF_NONE), CFG_END() };
+
+static void
+watch_values(cfg_t *cfg, const char *prefix, cfg_opt_t *list)
+{
+	for (cfg_opt_t *o = list; o->name != NULL; o++) {
+		char name[128];
+
+		snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] ? "|" : "", o->name);
+		if (o->type == CFGT_INT)
+			cfg_set_validate_func(cfg, name, check_int);
+		else if (o->type == CFGT_STR)
+			cfg_set_validate_func(cfg, name, check_word);
+		else if (o->type == CFGT_SEC)
+			watch_values(cfg, name, o->subopts);
+	}
+}
+
+/* --- from libconfuse's tree to the struct --- */
+
+struct reader {
+	struct arena *a;
+	struct config *out;
+	mst_err err;
+};
+
+static void
+fail(struct reader *r, cfg_t *at, mst_err e, const char *words_)
+{
+	if (r->err != MST_OK)
+		return;
+	r->err = e;
+	snprintf(why, sizeof why, "%s:%d: %s", r->out->path, at != NULL ? at->line : 1, words_);
+}
+
+static void *
+zeroed(struct reader *r, size_t size)
+{
+	void *p = arena_alloc(r->a, size);
+
+	if (p == NULL)
+		fail(r, NULL, MST_E_NOMEM, "out of memory");
+	return p;
+}
+
+static const char *
+text(struct reader *r, cfg_t *c, const char *name)
+{
+	const char *v = cfg_getstr(c, name);
+	char *copy;
+
+	if (v == NULL)
+		return NULL;
+	copy = arena_str(r->a, mst_span_str(v));
+	if (copy == NULL)
+		fail(r, c, MST_E_NOMEM, "out of memory");
+	return copy;
+}
+
+static const char *
+need(struct reader *r, cfg_t *c, const char *section, const char *name)
+{
+	const char *v = text(r, c, name);
+
+	if (v == NULL || v[0] == '\0')
+		fail(r, c, MST_E_CONFIG_MISSING,
+		    arena_printf(r->a, "section \"%s\" lacks \"%s\"", section, name));
+	return v;
+}
+
+static const char *
+resolve(struct reader *r, const char *path)
+{
+	if (path == NULL || path[0] == '/')
+		return path;
+	return arena_printf(r->a, "%s/%s", r->out->folder, path);
+}
+
+static const char *
+need_path(struct reader *r, cfg_t *c, const char *section, const char *name)
+{
+	return resolve(r, need(r, c, section, name));
+}
+
+static const char *
+path(struct reader *r, cfg_t *c, const char *name)
+{
+	return resolve(r, text(r, c, name));
+}
+
+/* A key URI: only file paths are relative to the folder. */
+static const char *
+key_uri(struct reader *r, const char *uri)
+{
+	if (uri == NULL || strncmp(uri, "pkcs11:", 7) == 0 || strncmp(uri, "tpm2:", 5) == 0)
+		return uri;
+	return resolve(r, strncmp(uri, "file:", 5) == 0 ? uri + 5 : uri);
+}
+
+static void
+need_pair(struct reader *r, cfg_t *c, const char *a, const char *b)
+{
+	if ((cfg_getstr(c, a) == NULL) != (cfg_getstr(c, b) == NULL))
+		fail(r, c, MST_E_CONFIG_MISSING,
+		    arena_printf(r->a, "\"%s\" and \"%s\" go together", a, b));
+}
+
+static void
+read_registrar(struct reader *r, cfg_t *c)
+{
+	struct config_registrar *g = zeroed(r, sizeof *g);
+
+	if (g == NULL)
+		return;
+	g->listen = need(r, c, "registrar", "listen");
+	g->cert = need_path(r, c, "registrar", "cert");
+	g->key = key_uri(r, need(r, c, "registrar", "key"));
+	need_pair(r, c, "rvr_cert", "rvr_key");
+	g->rvr_cert = path(r, c, "rvr_cert");
+	g->rvr_key = key_uri(r, text(r, c, "rvr_key"));
+	if (g->rvr_cert == NULL) { /* requirements ID-6 */
+		g->rvr_cert = g->cert;
+		g->rvr_key = g->key;
+	}
+	g->announce = text(r, c, "announce");
+	g->masa_timeout_ms = cfg_getint(c, "masa_timeout_ms");
+	g->masa_concurrency = cfg_getint(c, "masa_concurrency");
+	g->retry_after = cfg_getint(c, "retry_after");
+	g->status_optional = cfg_getbool(c, "status_optional") == cfg_true;
+	g->device_rate = cfg_getint(c, "device_rate");
+	r->out->registrar = g;
+}
+
+static void
+read_profiles(struct reader *r, cfg_t *c, struct config_ca *ca)
+{
+	size_t n = cfg_size(c, "profile");
+
+	ca->profile_count = n != 0 ? n : 1;
+	ca->profiles = zeroed(r, ca->profile_count * sizeof *ca->profiles);
+	if (ca->profiles == NULL)
+		return;
+	if (n == 0)
+		ca->profiles[0] = (struct config_profile){
+			.name = "device", .days = 90, .ekus = "1.3.6.1.5.5.7.3.2", .san = "none"
+		};
+	for (unsigned i = 0; i < n; i++) {
+		cfg_t *p = cfg_getnsec(c, "profile", i);
+		struct config_profile *out = &ca->profiles[i];
+
+		out->name = arena_str(r->a, mst_span_str(cfg_title(p)));
+		out->days = cfg_getint(p, "days");
+		out->ekus = text(r, p, "ekus");
+		out->san = text(r, p, "san");
+		out->rekey = cfg_getbool(p, "rekey") == cfg_true;
+		if (out->ekus != NULL && strstr(out->ekus, "1.3.6.1.5.5.7.3.2") == NULL)
+			fail(r, p, MST_E_CONFIG_VALUE,
+			    "ekus must contain clientAuth, 1.3.6.1.5.5.7.3.2");
+	}
+}
+
+static void
+read_cas(struct reader *r, cfg_t *cfg)
+{
+	r->out->ca_count = cfg_size(cfg, "ca");
+	r->out->cas = zeroed(r, (r->out->ca_count + 1) * sizeof *r->out->cas);
+	if (r->out->cas == NULL)
+		return;
+	for (unsigned i = 0; i < r->out->ca_count; i++) {
+		cfg_t *c = cfg_getnsec(cfg, "ca", i);
+		struct config_ca *ca = &r->out->cas[i];
+
+		ca->label = arena_str(r->a, mst_span_str(cfg_title(c)));
+		ca->cert = need_path(r, c, "ca", "cert");
+		ca->key = key_uri(r, need(r, c, "ca", "key"));
+		need_pair(r, c, "old_cert", "old_key");
+		ca->old_cert = path(r, c, "old_cert");
+		ca->old_key = key_uri(r, text(r, c, "old_key"));
+		ca->crl_url = text(r, c, "crl_url");
+		ca->crl_hours = cfg_getint(c, "crl_hours");
+		ca->organization = text(r, c, "organization");
+		read_profiles(r, c, ca);
+	}
+}
+
+static void
+read_est(struct reader *r, cfg_t *c)
+{
+	struct config_est *e = zeroed(r, sizeof *e);
+
+	if (e == NULL)
+		return;
+	e->basic = cfg_getbool(c, "basic") == cfg_true;
+	e->basic_file = path(r, c, "basic_file");
+	e->keygen = cfg_getbool(c, "keygen") == cfg_true;
+	e->binding_required = cfg_getbool(c, "binding_required") == cfg_true;
+	e->challenge = text(r, c, "challenge");
+	e->csrattrs = text(r, c, "csrattrs");
+	e->manual = cfg_getbool(c, "manual") == cfg_true;
+	e->window_percent = cfg_getint(c, "window_percent");
+	if (e->basic && e->basic_file == NULL)
+		fail(r, c, MST_E_CONFIG_MISSING, "est: basic needs basic_file");
+	r->out->est = e;
+}
+
+static void
+read_products(struct reader *r, cfg_t *c, struct config_masa *m)
+{
+	m->product_count = cfg_size(c, "product");
+	m->products = zeroed(r, (m->product_count + 1) * sizeof *m->products);
+	if (m->products == NULL)
+		return;
+	for (unsigned i = 0; i < m->product_count; i++) {
+		cfg_t *p = cfg_getnsec(c, "product", i);
+
+		m->products[i].name = arena_str(r->a, mst_span_str(cfg_title(p)));
+		m->products[i].id_data = cfg_getbool(p, "id_data") == cfg_true;
+	}
+}
+
+static void
+read_masa(struct reader *r, cfg_t *c)
+{
+	struct config_masa *m = zeroed(r, sizeof *m);
+
+	if (m == NULL)
+		return;
+	m->listen = need(r, c, "masa", "listen");
+	m->cert = need_path(r, c, "masa", "cert");
+	m->key = key_uri(r, need(r, c, "masa", "key"));
+	m->url = need(r, c, "masa", "url");
+	m->idevid_anchors = need_path(r, c, "masa", "idevid_anchors");
+	need_pair(r, c, "idevid_cert", "idevid_key");
+	m->idevid_cert = path(r, c, "idevid_cert");
+	m->idevid_key = key_uri(r, text(r, c, "idevid_key"));
+	m->short_cert = need_path(r, c, "masa", "short_cert");
+	m->short_key = key_uri(r, need(r, c, "masa", "short_key"));
+	need_pair(r, c, "long_cert", "long_key");
+	m->long_cert = path(r, c, "long_cert");
+	m->long_key = key_uri(r, text(r, c, "long_key"));
+	if (m->long_key != NULL && strcmp(m->long_key, m->short_key) == 0)
+		fail(r, c, MST_E_CONFIG_VALUE,
+		    "long_key is short_key; nonceless vouchers need a key of their own");
+	m->organization = text(r, c, "organization");
+	m->crl = path(r, c, "crl");
+	m->public_cas = path(r, c, "public_cas");
+	m->require_prior = cfg_getbool(c, "require_prior") == cfg_true;
+	m->nonceless_days = cfg_getint(c, "nonceless_days");
+	m->request_age = cfg_getint(c, "request_age");
+	m->rate = cfg_getint(c, "rate");
+	read_products(r, c, m);
+	r->out->masa = m;
+}
+
+static void
+read_proxy(struct reader *r, cfg_t *c)
+{
+	struct config_proxy *p = zeroed(r, sizeof *p);
+
+	if (p == NULL)
+		return;
+	p->listen = need(r, c, "proxy", "listen");
+	p->registrar = text(r, c, "registrar");
+	p->announce = text(r, c, "announce");
+	p->discover = cfg_getbool(c, "discover") == cfg_true;
+	p->max_connections = cfg_getint(c, "max_connections");
+	p->per_peer = cfg_getint(c, "per_peer");
+	p->idle_ms = cfg_getint(c, "idle_ms");
+	if (p->registrar == NULL && !p->discover)
+		fail(r, c, MST_E_CONFIG_MISSING, "proxy: give \"registrar\" or set \"discover\"");
+	r->out->proxy = p;
+}
+
+static void
+read_http(cfg_t *c, struct config_http *h)
+{
+	h->header_bytes = cfg_getint(c, "header_bytes");
+	h->body_bytes = cfg_getint(c, "body_bytes");
+	h->handshake_ms = cfg_getint(c, "handshake_ms");
+	h->header_ms = cfg_getint(c, "header_ms");
+	h->body_ms = cfg_getint(c, "body_ms");
+	h->idle_ms = cfg_getint(c, "idle_ms");
+	h->connections = cfg_getint(c, "connections");
+	h->per_source = cfg_getint(c, "per_source");
+}
+
+static void
+read_ops(struct reader *r, cfg_t *c)
+{
+	r->out->ops = need(r, c, "ops", "listen");
+	if (r->out->ops != NULL && strncmp(r->out->ops, "127.", 4) != 0 &&
+	    strncmp(r->out->ops, "[::1]", 5) != 0)
+		fail(r, c, MST_E_CONFIG_VALUE, "ops: listen must be a loopback address");
+}
+
+static void
+read_all(struct reader *r, cfg_t *cfg)
+{
+	struct config *o = r->out;
+
+	o->state = need_path(r, cfg, "the file", "state");
+	if (o->state != NULL) {
+		o->database = arena_printf(r->a, "%s/muster.db", o->state);
+		o->control = arena_printf(r->a, "%s/control", o->state);
+	}
+	o->loops = (unsigned)cfg_getint(cfg, "loops");
+	o->log_format = log_format_find(cfg_getstr(cfg_getsec(cfg, "log"), "format"));
+	o->log_level = log_level_find(cfg_getstr(cfg_getsec(cfg, "log"), "level"));
+	read_http(cfg_getsec(cfg, "http"), &o->http);
+	if (cfg_size(cfg, "ops") != 0)
+		read_ops(r, cfg_getsec(cfg, "ops"));
+	if (cfg_size(cfg, "registrar") != 0)
+		read_registrar(r, cfg_getsec(cfg, "registrar"));
+	read_cas(r, cfg);
+	if (cfg_size(cfg, "est") != 0)
+		read_est(r, cfg_getsec(cfg, "est"));
+	if (cfg_size(cfg, "masa") != 0)
+		read_masa(r, cfg_getsec(cfg, "masa"));
+	if (cfg_size(cfg, "proxy") != 0)
+		read_proxy(r, cfg_getsec(cfg, "proxy"));
+	if (o->registrar == NULL && o->masa == NULL && o->proxy == NULL)
+		fail(r, NULL, MST_E_CONFIG_MISSING,
+		    "no role: give a section registrar, masa or proxy");
+	if (o->registrar != NULL && o->ca_count == 0)
+		fail(r, NULL, MST_E_CONFIG_MISSING, "a registrar needs a section ca");
+	if (o->est != NULL && o->registrar == NULL)
+		fail(r, NULL, MST_E_CONFIG_MISSING, "est needs a section registrar");
+}
+
+static mst_err
+parse_text(cfg_t *cfg, const char *name, const char *text_)
+{
+	char *whole = NULL;
+	FILE *f = NULL;
+	mst_err e = MST_E_NOMEM;
+
+	free(cfg->filename);
+	cfg->filename = strdup(name); /* else libconfuse calls it "FILE" */
+	if (asprintf(&whole, "%s\n" SENTINEL " = 1\n", text_) < 0 ||
+	    (f = fmemopen(whole, strlen(whole), "r")) == NULL)
+		goto out;
+	e = MST_E_CONFIG_SYNTAX;
+	if (cfg_parse_fp(cfg, f) == CFG_SUCCESS && cfg_getint(cfg, SENTINEL) == 1)
+		e = MST_OK;
+	else if (strstr(why, SENTINEL) != NULL || strstr(why, "cannot be read") != NULL)
+		snprintf(why, sizeof why, "%s: a section or string is not closed at the end", name);
+out:
+	if (f != NULL)
+		fclose(f);
+	free(whole);
+	return e;
+}
+
+mst_err
+config_parse(struct arena *a, const char *name, const char *text_, struct config *out)
+{
+	struct config c = { 0 };
+	struct reader r = { a, &c, MST_OK };
+	cfg_t *cfg = cfg_init(opts, CFGF_NONE);
+	char *copy = arena_str(a, mst_span_str(name));
+
+	if (cfg == NULL || copy == NULL) {
+		r.err = MST_E_NOMEM;
+		goto out;
+	}
+	snprintf(why, sizeof why, "%s: cannot be read", name);
+	cfg_set_error_function(cfg, on_error);
+	watch_values(cfg, "", opts);
+	c.path = arena_str(a, mst_span_str(name));
+	c.folder = dirname(copy);
+	r.err = parse_text(cfg, name, text_);
+	if (r.err == MST_OK)
+		read_all(&r, cfg);
+out:
+	if (cfg != NULL)
+		cfg_free(cfg);
+	if (r.err == MST_OK)
+		*out = c;
+	return r.err;
+}
+
+mst_err
+config_load(struct arena *a, const char *path_, struct config *out)
+{
+	mst_span bytes;
+	mst_err e = file_read(a, path_, CONFIG_BYTES, &bytes);
+	char *absolute;
+
+	if (e != MST_OK) {
+		snprintf(why, sizeof why, "%s", file_why());
+		return e;
+	}
+	if (memchr(bytes.ptr, 0, bytes.len) != NULL) {
+		snprintf(why, sizeof why, "%s: a NUL byte stands in the file", path_);
+		return MST_E_CONFIG_SYNTAX;
+	}
+	absolute = realpath(path_, NULL);
+	e = config_parse(a, absolute != NULL ? absolute : path_, (const char *)bytes.ptr, out);
+	free(absolute);
+	return e;
+}

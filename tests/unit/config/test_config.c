@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/config/config.h"
+
+#define SITE                                                                                       \
+	"state = \"site\"\n"                                                                       \
+	"registrar {\n\tcert = \"r.pem\"\n\tkey = \"file:r.key\"\n}\n"                             \
+	"ca \"\" {\n\tcert = \"/abs/ca.pem\"\n\tkey = \"pkcs11:token=t;object=ca\"\n}\n"
+#define MASA                                                                                       \
+	"state = \"m\"\nmasa {\n\tcert = \"c\"\n\tkey = \"k\"\n\turl = \"masa.example\"\n"         \
+	"\tidevid_anchors = \"i\"\n\tshort_cert = \"sc\"\n\tshort_key = \"sk\"\n"
+
+static void
+good_site(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_parse(a, "/etc/m/site.conf", SITE, &c), MST_OK);
+	assert_string_equal(c.state, "/etc/m/site");
+	assert_string_equal(c.database, "/etc/m/site/muster.db");
+	assert_non_null(c.registrar);
+	assert_null(c.masa);
+	assert_null(c.proxy);
+	assert_null(c.est);
+	assert_null(c.ops);
+	assert_string_equal(c.registrar->cert, "/etc/m/r.pem");
+	assert_string_equal(c.registrar->key, "/etc/m/r.key");
+	assert_string_equal(c.registrar->rvr_key, "/etc/m/r.key"); /* ID-6 */
+	assert_int_equal(c.ca_count, 1);
+	assert_string_equal(c.cas[0].label, "");
+	assert_string_equal(c.cas[0].cert, "/abs/ca.pem");
+	assert_string_equal(c.cas[0].key, "pkcs11:token=t;object=ca");
+	assert_int_equal(c.cas[0].profile_count, 1);
+	assert_string_equal(c.cas[0].profiles[0].name, "device");
+	assert_int_equal(c.http.body_bytes, 65536); /* est.md H9 */
+	assert_int_equal(c.log_format, LOG_JSON);
+	arena_free(a);
+}
+
+static void
+good_masa(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(
+	    config_parse(a, "x.conf", MASA "\tproduct \"old\" {\n\t\tid_data = true\n\t}\n}\n", &c),
+	    MST_OK);
+	assert_string_equal(c.state, "./m");
+	assert_true(c.masa->require_prior);
+	assert_int_equal(c.masa->product_count, 1);
+	assert_true(c.masa->products[0].id_data);
+	arena_free(a);
+}
+
+struct bad {
+	const char *name, *text;
+	mst_err err;
+	const char *words; /* must stand in config_why() */
+};
+static const struct bad bad[] = {
+	{ "unknown option", SITE "colour = 1\n", MST_E_CONFIG_SYNTAX, "t.conf:10: " },
+	{ "not closed", "registrar {\n", MST_E_CONFIG_SYNTAX, "t.conf:" },
+	{ "wrong type", "loops = \"many\"\n" SITE, MST_E_CONFIG_SYNTAX, "t.conf:1: " },
+	{ "out of range", "loops = 0\n" SITE, MST_E_CONFIG_SYNTAX, "from 1 to 64" },
+	{ "range in a section", SITE "http {\n\tbody_ms = 1\n}\n", MST_E_CONFIG_SYNTAX, "body_ms" },
+	{ "word", "log {\n\tformat = \"xml\"\n}\n" SITE, MST_E_CONFIG_SYNTAX,
+	    "json journald text" },
+	{ "no role", "state = \"s\"\n", MST_E_CONFIG_MISSING, "no role" },
+	{ "no state", "proxy {\n\tregistrar = \"r:1\"\n}\n", MST_E_CONFIG_MISSING, "\"state\"" },
+	{ "no cert", "state = \"s\"\nregistrar {\n\tkey = \"k\"\n}\n", MST_E_CONFIG_MISSING,
+	    "section \"registrar\" lacks \"cert\"" },
+	{ "no ca", "state = \"s\"\nregistrar {\n\tcert = \"c\"\n\tkey = \"k\"\n}\n",
+	    MST_E_CONFIG_MISSING, "needs a section ca" },
+	{ "half a pair", MASA "\tlong_cert = \"x\"\n}\n", MST_E_CONFIG_MISSING, "go together" },
+	{ "one key for both vouchers (SEC-2)", MASA "\tlong_cert = \"x\"\n\tlong_key = \"sk\"\n}\n",
+	    MST_E_CONFIG_VALUE, "long_key" },
+	{ "metrics for everybody", SITE "ops {\n\tlisten = \"0.0.0.0:9464\"\n}\n",
+	    MST_E_CONFIG_VALUE, "loopback" },
+	{ "proxy to nowhere", "state = \"s\"\nproxy {\n}\n", MST_E_CONFIG_MISSING, "discover" },
+	{ "basic without a file", SITE "est {\n\tbasic = true\n}\n", MST_E_CONFIG_MISSING,
+	    "basic_file" },
+	{ "est without registrar", MASA "}\nest {\n}\n", MST_E_CONFIG_MISSING, "est needs" },
+	{ "profile without clientAuth",
+	    "state = \"s\"\nregistrar {\n\tcert = \"c\"\n\tkey = \"k\"\n}\nca \"\" {\n\tcert = "
+	    "\"c\"\n"
+	    "\tkey = \"k\"\n\tprofile \"p\" {\n\t\tekus = \"1.2.3\"\n\t}\n}\n",
+	    MST_E_CONFIG_VALUE, "clientAuth" },
+};
+
+static void
+refused(void **state)
+{
+	const struct bad *b = *state;
+	struct arena *a = arena_new(0);
+	struct config c = { .loops = 77 };
+
+	assert_int_equal(config_parse(a, "t.conf", b->text, &c), b->err);
+	assert_int_equal(c.loops, 77); /* written only on success */
+	if (strstr(config_why(), b->words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", config_why(), b->words);
+	arena_free(a);
+}
+
+static void
+missing_file(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_load(a, "/nonexistent/x.conf", &c), MST_E_NOT_FOUND);
+	assert_non_null(strstr(config_why(), "/nonexistent/x.conf"));
+	arena_free(a);
+}
+
+/* Every strict prefix of a good file is either refused or a good file itself; it never crashes. */
+static void
+prefixes(void **state)
+{
+	char text[sizeof SITE];
+	int accepted = 0;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof SITE - 1; n++) {
+		struct arena *a = arena_new(0);
+		struct config c;
+
+		memcpy(text, SITE, n);
+		text[n] = '\0';
+		accepted += config_parse(a, "t.conf", text, &c) == MST_OK;
+		arena_free(a);
+	}
+	assert_in_range(accepted, 0, 1); /* only the one without the last newline */
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[4 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
+		cmocka_unit_test(good_masa), cmocka_unit_test(missing_file),
+		cmocka_unit_test(prefixes) };
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		tests[4 + i] = (struct CMUnitTest){ bad[i].name, refused, NULL, NULL,
+			(void *)(uintptr_t)&bad[i] };
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
