@@ -263,21 +263,42 @@ judge_with(struct trust *t, const struct snapshot *s, struct db *db, struct aren
 	*out = v;
 }
 
-/* The verdict's manufacturer row lives in the snapshot: copy what outlives it. */
 static void
-keep_manufacturer(struct arena *a, struct manufacturer *m)
+keep_text(struct arena *a, const char **s, bool *lost)
 {
+	if (*s != NULL && (*s = arena_str(a, mst_span_str(*s))) == NULL)
+		*lost = true;
+}
+
+static void
+keep_span(struct arena *a, mst_span *s, bool *lost)
+{
+	if (s->ptr != NULL && (*s = arena_dup(a, *s)).ptr == NULL)
+		*lost = true;
+}
+
+mst_err
+trust_copy(struct arena *a, const struct trust_verdict *v, struct trust_verdict *out)
+{
+	struct trust_verdict c = *v;
+	struct manufacturer *m = &c.manufacturer;
 	const char **text[] = { &m->name, &m->masa_url, &m->masa_hosts, &m->masa_cert_uri,
-		&m->masa_key_uri, &m->masa_user, &m->masa_password, &m->audit_policy };
+		&m->masa_key_uri, &m->masa_user, &m->masa_password, &m->audit_policy, &c.detail,
+		&c.masa_url, &c.row.profile, &c.row.ca, &c.row.identity };
 	mst_span *bytes[] = { &m->anchors_pem, &m->crl_pem, &m->voucher_anchors_pem,
-		&m->masa_anchors_pem };
+		&m->masa_anchors_pem, &c.serial, &c.idevid_issuer, &c.spki_sha256, &c.row.serial,
+		&c.row.subject, &c.row.san, &c.row.spki, &c.row.spki_sha256, &c.row.order_key,
+		&c.row.der };
+	bool lost = false;
 
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
-		if (*text[i] != NULL)
-			*text[i] = arena_str(a, mst_span_str(*text[i]));
+		keep_text(a, text[i], &lost);
 	for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++)
-		if (bytes[i]->ptr != NULL)
-			*bytes[i] = arena_dup(a, *bytes[i]);
+		keep_span(a, bytes[i], &lost);
+	if (lost)
+		return MST_E_NOMEM;
+	*out = c;
+	return MST_OK;
 }
 
 void
@@ -287,8 +308,8 @@ trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
 	struct snapshot *s = snapshot_now(t, db);
 
 	judge_with(t, s, db, a, leaf, chain, clock, out);
-	if (out->manufacturer.name != NULL)
-		keep_manufacturer(a, &out->manufacturer);
+	if (trust_copy(a, out, out) != MST_OK) /* the manufacturer's row lies in the snapshot */
+		refuse(out, MST_E_NOMEM, "no memory to judge the client");
 	snapshot_drop(s);
 }
 
