@@ -14,9 +14,11 @@
  *    very connection showed (RFC 8995 5.2).
  *  - Each SEND is answered by exactly one RESPONSE or FAILED; each CONNECT by
  *    one CONNECTED or FAILED; after CLOSE answers still under way are thrown
- *    away. Follow redirects within the rule of RFC 8995 5.6 (one to another
- *    origin, on which CONNECTED comes again); a 3xx that reaches the engine is
- *    a refusal.
+ *    away.
+ *  - A 3xx may be followed where RFC 8995 5.6 allows it. To another origin: on
+ *    the new connection answer the SEND with CONNECTED, and the engine makes a
+ *    request for it (only for REQUESTVOUCHER, only once). A 3xx that reaches
+ *    the engine is a refusal.
  *  - KEEP is one atomic step: after a power cut either all of it is there, or
  *    nothing. From the moment it is durable the device is enrolled, whatever
  *    becomes of the report.
@@ -216,6 +218,7 @@ struct mst_pledge {
 	int64_t hint;	       /* Retry-After of a refusal */
 	bool connected;
 	bool provisional;
+	bool redirected;
 	bool renewed;
 	mst_err last; /* what will be reported: the verdict */
 };
