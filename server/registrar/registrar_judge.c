@@ -101,8 +101,7 @@ registrar_judge_pvr(struct arena *a, const struct registrar_pvr_in *in, struct r
 }
 
 mst_err
-registrar_authorise(
-    const struct manufacturer *m, const struct device *d, enum registrar_known known)
+registrar_authorise(const struct manufacturer *m, const struct device *d)
 {
 	if (!m->enabled)
 		return MST_E_AUTHZ_MANUFACTURER;

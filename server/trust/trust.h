@@ -51,7 +51,7 @@ void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *lea
     const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *out);
 
 /* A copy whose strings and rows lie in the arena, for work that outlives the call. MST_E_NOMEM. */
-MST_MUST_USE mst_err trust_copy(struct arena *a, const struct trust_verdict *v,
-    struct trust_verdict *out);
+MST_MUST_USE mst_err trust_copy(
+    struct arena *a, const struct trust_verdict *v, struct trust_verdict *out);
 
 #endif
