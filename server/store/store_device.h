@@ -33,8 +33,8 @@ struct manufacturer {
 MST_MUST_USE mst_err manufacturer_put(struct db *db, struct manufacturer *m); /* by name; sets id */
 MST_MUST_USE mst_err manufacturer_get(struct db *db, struct arena *a, const char *name, struct manufacturer *out);
 MST_MUST_USE mst_err manufacturer_list(struct db *db, struct arena *a, struct manufacturer **out, size_t *count);
-MST_MUST_USE mst_err manufacturer_delete(struct db *db, const char *name);
-/* Sum of all generations and count: cheap test whether a cache is stale. */
+MST_MUST_USE mst_err manufacturer_delete(struct db *db, const char *name); /* MST_E_NOT_FOUND; MST_E_CONFLICT while it has devices */
+/* A number that grows with every put and delete and never comes back: cheap test whether a cache is stale. -1: cannot be read. */
 int64_t manufacturer_generation(struct db *db);
 
 struct device {
@@ -56,16 +56,24 @@ struct device {
 	int64_t voucher_at;	/* when the last voucher was delivered; 0 never */
 	const char *trace;	/* id of its latest attempt */
 };
-/* Create or find by (manufacturer, serial); *created tells which. */
+/*
+ * Create (SEEN, first and last seen now) or find by (manufacturer, serial);
+ * *created tells which. A row found is not written: set last_seen and save.
+ * MST_E_NOT_FOUND: no such manufacturer.
+ */
 MST_MUST_USE mst_err device_touch(struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, int64_t now,
     struct device *out, bool *created);
 MST_MUST_USE mst_err device_find(struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, struct device *out);
 /* By serial alone, for the command line: MST_E_CONFLICT when two manufacturers have it. */
 MST_MUST_USE mst_err device_by_serial(struct db *db, struct arena *a, mst_span serial, struct device *out);
 MST_MUST_USE mst_err device_by_id(struct db *db, struct arena *a, int64_t id, struct device *out);
-/* Writes every column from state on. */
+/* Writes every column from state on (expects is derived). MST_E_NOT_FOUND. */
 MST_MUST_USE mst_err device_save(struct db *db, const struct device *d);
-/* Rows after serial `after` (absent: from the start), at most limit; state DEVICE_STATE_COUNT for all. */
+/*
+ * Rows after serial `after` (absent: from the start); state DEVICE_STATE_COUNT
+ * for all. A page ends after limit rows, or a few more: rows of one serial
+ * (two manufacturers may share it) are never on two pages.
+ */
 MST_MUST_USE mst_err device_list(struct db *db, struct arena *a, enum device_state state, mst_span after, size_t limit,
     struct device **out, size_t *count);
 MST_MUST_USE mst_err device_count(struct db *db, enum device_state state, int64_t *out);
@@ -81,7 +89,7 @@ struct exchange {
 };
 /* 8.2 step 9. MST_E_NOT_FOUND. */
 MST_MUST_USE mst_err exchange_find(struct db *db, struct arena *a, mst_span pvr_sha256, struct exchange *out);
-/* MST_E_PVR_REPLAY when the device's nonce stands with another PVR. Sets id. */
+/* MST_E_PVR_REPLAY when the device's nonce stands with another PVR; MST_E_CONFLICT when these very bytes are there. Sets id. */
 MST_MUST_USE mst_err exchange_add(struct db *db, struct exchange *x);
 MST_MUST_USE mst_err exchange_save(struct db *db, const struct exchange *x); /* rvr, voucher, answered, result */
 MST_MUST_USE mst_err exchange_latest(struct db *db, struct arena *a, int64_t device, struct exchange *out);
@@ -94,6 +102,7 @@ struct trail {
 	mst_err err;
 	const char *trace, *request, *peer, *detail;
 };
+/* seq of *t is ignored: rows are numbered 1, 2, 3 ... How rows are hashed: chain.h. */
 MST_MUST_USE mst_err trail_add(struct db *db, const struct trail *t);
 /* Oldest first; device 0: all; after seq; at most limit. */
 MST_MUST_USE mst_err trail_list(struct db *db, struct arena *a, int64_t device, int64_t after, size_t limit,

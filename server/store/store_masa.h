@@ -21,6 +21,8 @@ struct masa_device {
 };
 MST_MUST_USE mst_err masa_device_add(struct db *db, struct masa_device *d); /* MST_E_CONFLICT: (serial, issuer) exists */
 MST_MUST_USE mst_err masa_device_find(struct db *db, struct arena *a, mst_span serial, mst_span issuer, struct masa_device *out);
+MST_MUST_USE mst_err masa_device_by_id(struct db *db, struct arena *a, int64_t id, struct masa_device *out);
+/* By serial alone: MST_E_CONFLICT when two issuers have it. */
 MST_MUST_USE mst_err masa_device_by_serial(struct db *db, struct arena *a, mst_span serial, struct masa_device *out);
 MST_MUST_USE mst_err masa_device_save(struct db *db, const struct masa_device *d); /* customer, state, reason */
 MST_MUST_USE mst_err masa_device_list(struct db *db, struct arena *a, mst_span after, size_t limit, struct masa_device **out, size_t *count);
@@ -38,7 +40,7 @@ MST_MUST_USE mst_err masa_customer_put(struct db *db, struct masa_customer *c); 
 MST_MUST_USE mst_err masa_customer_list(struct db *db, struct arena *a, struct masa_customer **out, size_t *count);
 MST_MUST_USE mst_err masa_customer_get(struct db *db, struct arena *a, const char *name, struct masa_customer *out);
 
-/* One issue, append-only, each row hashed over the row before. */
+/* One issue, append-only, each row hashed over the row before; the voucher is a row in a chain of its own (chain.h). */
 struct masa_entry {
 	int64_t seq, at, device, customer;
 	mst_span rvr_sha256, pvr_sha256, pin_sha256, domain_id;
@@ -51,6 +53,7 @@ struct masa_entry {
 };
 /* MST_E_CONFLICT when the rvr_sha256 is there already (8.4: no second entry). Sets seq. */
 MST_MUST_USE mst_err masa_log_add(struct db *db, struct masa_entry *e);
+/* Once per entry; the same bytes again: MST_OK, other bytes: MST_E_CONFLICT, no such entry: MST_E_NOT_FOUND. */
 MST_MUST_USE mst_err masa_log_voucher(struct db *db, int64_t seq, mst_span voucher);
 MST_MUST_USE mst_err masa_log_by_rvr(struct db *db, struct arena *a, mst_span rvr_sha256, struct masa_entry *out);
 /* Of one device, oldest first. */
