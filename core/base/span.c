@@ -24,10 +24,10 @@ mst_span_eq(mst_span a, mst_span b)
 {
 	int diff;
 
-	if (a.len != b.len || (a.ptr == NULL) != (b.ptr == NULL))
+	if (a.ptr == NULL || b.ptr == NULL)
+		return a.ptr == b.ptr;
+	if (a.len != b.len)
 		return false;
-	if (a.len == 0)
-		return true;
 	diff = memcmp(a.ptr, b.ptr, a.len);
 	/* Seen by the barrier, the result is not "equal or not" alone: clang would call bcmp(). */
 	__asm__ volatile("" : "+r"(diff));
@@ -39,7 +39,9 @@ mst_ct_eq(mst_span a, mst_span b)
 {
 	unsigned diff = 0;
 
-	if (a.len != b.len || (a.ptr == NULL) != (b.ptr == NULL))
+	if (a.ptr == NULL || b.ptr == NULL)
+		return a.ptr == b.ptr;
+	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++) {
 		diff |= (unsigned)(a.ptr[i] ^ b.ptr[i]);

@@ -41,11 +41,12 @@ year_start(int32_t year)
 static int64_t
 seconds_of(const struct moment *m)
 {
+	int in_day = m->hour * 3600 + m->minute * 60 + m->second;
 	int64_t days = (int64_t)year_start(m->year) - DAYS_TO_1970 + m->day - 1;
 
 	for (int i = 1; i < m->month; i++)
 		days += month_days(m->year, i);
-	return days * DAY + m->hour * 3600 + m->minute * 60 + m->second - m->offset;
+	return days * DAY + in_day - m->offset;
 }
 
 /* t within FIRST and LAST */

@@ -58,8 +58,12 @@ static bool
 same_float(struct mst_cbor_reader *a, struct mst_cbor_reader *b)
 {
 	double x = mst_cbor_float(a), y = mst_cbor_float(b);
+	uint64_t x_bits, y_bits;
 
-	return memcmp(&x, &y, sizeof x) == 0;
+	/* by bits: -0.0 is not 0.0, and a NaN is itself */
+	memcpy(&x_bits, &x, sizeof x);
+	memcpy(&y_bits, &y, sizeof y);
+	return x_bits == y_bits;
 }
 
 static bool

@@ -11,7 +11,7 @@
 
 typedef enum mst_err {
 	MST_OK = 0,
-#define MST_ERR(name, code, http, coap, reason, clause, sentence, next) MST_E_##name = code,
+#define MST_ERR(name, code, http, coap, reason, clause, sentence, next) MST_E_##name = (code),
 #include "muster/err.def"
 #undef MST_ERR
 } mst_err_code;

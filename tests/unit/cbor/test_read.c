@@ -489,6 +489,33 @@ text_keys(void **state)
 }
 
 static void
+text_keys_refuse_an_integer_key(void **state)
+{
+	struct mst_cbor_reader r;
+	mst_span key = MST_LIT("untouched");
+
+	(void)state;
+	READ(r, "\xa1\x01\x01");
+	mst_cbor_map(&r);
+	assert_false(mst_cbor_text_key(&r, &key));
+	assert_true(mst_span_eq(key, MST_LIT("untouched")));
+	assert_int_equal(mst_cbor_end(&r), MST_E_CBOR_TYPE);
+}
+
+static void
+keys_of_an_array_are_the_callers_bug(void **state)
+{
+	struct mst_cbor_reader r;
+	int64_t key;
+
+	(void)state;
+	READ(r, "\x82\x01\x02");
+	mst_cbor_array(&r);
+	assert_false(mst_cbor_key(&r, &key));
+	assert_int_equal(mst_cbor_end(&r), MST_E_INTERNAL);
+}
+
+static void
 a_value_not_taken_is_the_callers_bug(void **state)
 {
 	struct mst_cbor_reader r;
@@ -653,6 +680,8 @@ main(void)
 		cmocka_unit_test(integer_keys),
 		cmocka_unit_test(integer_keys_refuse_a_text_key),
 		cmocka_unit_test(text_keys),
+		cmocka_unit_test(text_keys_refuse_an_integer_key),
+		cmocka_unit_test(keys_of_an_array_are_the_callers_bug),
 		cmocka_unit_test(a_value_not_taken_is_the_callers_bug),
 		cmocka_unit_test(skip_and_raw_take_one_whole_item),
 		cmocka_unit_test(skip_bounds_the_depth_from_where_the_reader_stands),
