@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EST (RFC 7030 with 8951 and 9908) on the registrar's listener, for pledges
+ * after their voucher and for any other EST client of the site. The gate
+ * (RFC 8995 5.8.3) and the judgement of the CSR are pure; the handlers fetch,
+ * order from the CA room and answer in the wire dialect of est.md H and B.
+ */
+#ifndef SERVER_EST_H
+#define SERVER_EST_H
+
+#include "server/ca/ca.h"
+#include "server/journal/journal.h"
+#include "server/net/net.h"
+#include "server/trust/trust.h"
+
+enum est_challenge { EST_CHALLENGE_BINDING, EST_CHALLENGE_IGNORE }; /* L9 */
+enum est_csrattrs { EST_CSRATTRS_BOTH, EST_CSRATTRS_TEMPLATE, EST_CSRATTRS_OLD };
+enum est_san { EST_SAN_NONE, EST_SAN_SERIAL }; /* SERIAL: a dNSName made of the device's serial number */
+
+struct est_profile { /* one per CA label; the profile of ca.h of the same name signs */
+	const char *label;
+	const char *profile;
+	const char *organization; /* O= of issued subjects, or NULL */
+	enum est_san san;
+	bool rekey; /* R3 */
+};
+
+struct est_config {
+	struct store *store;
+	struct trust *trust;
+	struct ca *ca;
+	struct ca_loop **loops; /* one per net loop */
+	struct net *net;
+	const struct est_profile *profiles; /* the first with label "" is the default */
+	size_t profile_count;
+	const char *basic_file; /* lines "user:pbkdf2-sha256$..." as masa_password_hash makes; NULL: Basic is off */
+	bool keygen;
+	bool binding_required;
+	enum est_challenge challenge;
+	enum est_csrattrs csrattrs;
+	bool manual;	      /* orders wait for `muster cert accept` (202) */
+	bool status_optional; /* EST-3 */
+	long window_percent;  /* R4 */
+	long retry_after;
+};
+
+struct est;
+/* Before net_run; the configuration's pointers outlive the est. MST_E_CONFIG_*; est_why() has words. */
+MST_MUST_USE mst_err est_open(const struct est_config *c, struct est **out);
+void est_close(struct est *e);
+const char *est_why(void);
+/* /.well-known/est/..., with and without label, and /crl/<label>.crl; for net_listen. */
+const struct net_route *est_routes(const struct est *e, size_t *count);
+
+#endif
