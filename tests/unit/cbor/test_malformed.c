@@ -127,6 +127,20 @@ every_strict_prefix_of_the_good_rows_is_refused(void **state)
 			    validate_exact(mst_span_of(rows[i].in.ptr, n)), MST_E_CBOR);
 }
 
+/* With as many bytes behind as a next power of two would take: not refused for being cut. */
+static void
+rfc8949_3_reserved_is_refused_for_what_it_is(void **state)
+{
+	(void)state;
+	for (unsigned major = 0; major < 8; major++)
+		for (unsigned info = 28; info <= 30; info++)
+			for (size_t n = 1; n <= 130; n++) {
+				uint8_t in[130] = { (uint8_t)(major << 5 | info) };
+
+				assert_int_equal(validate_exact(mst_span_of(in, n)), MST_E_CBOR);
+			}
+}
+
 /* depth containers within one another, the innermost empty; each kind of head by itself */
 static mst_err
 nested(size_t depth, const char *head, const char *tail)
@@ -217,6 +231,7 @@ main(void)
 {
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(every_strict_prefix_of_the_good_rows_is_refused),
+		cmocka_unit_test(rfc8949_3_reserved_is_refused_for_what_it_is),
 		cmocka_unit_test(rfc8949_10_depth_of_arrays),
 		cmocka_unit_test(rfc8949_10_depth_of_indefinite_arrays),
 		cmocka_unit_test(rfc8949_10_depth_of_map_values),

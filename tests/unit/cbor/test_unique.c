@@ -75,6 +75,7 @@ static const struct row rows[] = {
 	DISTINCT("1 and 1.0 are good", "\xa2\x01\x00\xf9\x3c\x00\x00"),
 	DISTINCT("true and false are good", "\xa2\xf4\x00\xf5\x00"),
 	DISTINCT("two tags are good", "\xa2\xc1\x01\x00\xc2\x01\x00"),
+	DISTINCT("one tag of two contents is good", "\xa2\xc1\x01\x00\xc1\x02\x00"),
 	DISTINCT("tagged and bare are good", "\xa2\xc1\x01\x00\x01\x00"),
 	DISTINCT("arrays of two lengths are good", "\xa2\x81\x01\x00\x82\x01\x01\x00"),
 	DISTINCT("an array and its item are good", "\xa2\x81\x01\x00\x01\x00"),
