@@ -98,7 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	mst_span in = mst_span_of(data, size);
 	struct mst_cbor_reader r;
-	uint8_t room[4 * INPUT_MAX];
+	static uint8_t room[4 * INPUT_MAX];
 	struct mst_buf out = MST_BUF(room);
 	mst_err valid, unique;
 

@@ -60,6 +60,21 @@ ct_eq_sees_every_single_bit(void **state)
 	}
 }
 
+/* Differences must add up, not cancel: any two places changed by the same bits. */
+static void
+ct_eq_sees_two_equal_differences(void **state)
+{
+	uint8_t a[9] = { 0 }, b[9] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof a; i++)
+		for (size_t j = 0; j < i; j++) {
+			b[i] = b[j] = 0x5a;
+			assert_false(mst_ct_eq(mst_span_of(a, sizeof a), mst_span_of(b, sizeof b)));
+			b[i] = b[j] = 0;
+		}
+}
+
 static void
 wipe_clears_exactly_len(void **state)
 {
@@ -161,6 +176,7 @@ main(void)
 		cmocka_unit_test(eq_tells_bytes_apart),
 		cmocka_unit_test(eq_absent_equals_only_absent),
 		cmocka_unit_test(ct_eq_sees_every_single_bit),
+		cmocka_unit_test(ct_eq_sees_two_equal_differences),
 		cmocka_unit_test(wipe_clears_exactly_len),
 		cmocka_unit_test(buf_put_fits_or_changes_nothing),
 		cmocka_unit_test(buf_put_length_near_size_max_is_refused),
