@@ -169,7 +169,7 @@ struct mst_pledge_action {
 	 */
 	mst_span body;
 	mst_span ldevid;      /* DER */
-	mst_span anchors;     /* concatenated DER, anchor first */
+	mst_span anchors;     /* concatenated DER, anchor first; in RENEW maybe cfg.anchors itself */
 	int64_t not_before, not_after; /* of the LDevID */
 	mst_err because; /* for the driver's log: why this (a refusal that led here), else MST_OK */
 };
