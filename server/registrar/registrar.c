@@ -59,7 +59,7 @@ registrar_rate(struct registrar *r, int64_t manufacturer, mst_span serial)
 static mst_err
 own_domains(struct registrar *r)
 {
-	const STACK_OF(X509) * lists[] = { r->c.tls_chain, ca_certs(r->c.ca, "") };
+	const STACK_OF(X509) *lists[] = { r->c.tls_chain, ca_certs(r->c.ca, "") };
 	mst_err e = cert_domain_id(r->arena, r->c.tls_cert, &r->own_domains[0]);
 
 	r->own_count = 1;

@@ -25,7 +25,7 @@ struct registrar_config {
 	const char *rvr_slot; /* of the key process */
 	X509 *tls_cert; /* what the listener shows: also the client certificate towards MASAs */
 	EVP_PKEY *tls_key;
-	const STACK_OF(X509) * tls_chain;
+	const STACK_OF(X509) *tls_chain;
 	long masa_timeout_ms;
 	unsigned masa_concurrency; /* per manufacturer and loop */
 	long retry_after; /* seconds, with 202 */
@@ -47,7 +47,7 @@ struct registrar_pvr_in {
 	mst_span message;
 	const struct trust_verdict *client;
 	X509 *client_cert;
-	const STACK_OF(X509) * client_chain;
+	const STACK_OF(X509) *client_chain;
 	X509 *own; /* shown on this very connection */
 	struct mst_clock clock;
 };
@@ -88,7 +88,7 @@ struct registrar_voucher_in {
 	const struct mst_voucher_claims *rvr;
 	const struct anchors *voucher_anchors; /* NULL: not configured (COSE-6) */
 	X509 *own;
-	const STACK_OF(X509) * own_chain;
+	const STACK_OF(X509) *own_chain;
 	struct mst_clock clock;
 };
 /* 8.6. MST_E_MASA_FORMAT: no voucher at all; MST_E_MASA_VOUCHER: not for this request. *why gets

@@ -136,9 +136,9 @@ masa_answer_judge(struct arena *a, const struct net_answer *answer, const char *
 	if (answer->err != MST_OK) {
 		*words =
 		    arena_printf(a, "MASA: %s", answer->why != NULL ? answer->why : "no answer");
-		return answer->err == MST_E_TIMEOUT || answer->err == MST_E_UNREACHABLE
-		           ? MST_E_MASA_UNREACHABLE
-		           : answer->err;
+		if (answer->err == MST_E_HTTP_BODY_LIMIT)
+			return MST_E_MASA_FORMAT;
+		return answer->err == MST_E_TIMEOUT ? MST_E_MASA_UNREACHABLE : answer->err;
 	}
 	*words = arena_printf(a, "MASA answered %d: %s", answer->status,
 	    answer->body.len != 0 ? quote(a, answer->body) : "");

@@ -15,7 +15,7 @@ struct masa_access {
 	struct anchors *tls; /* NULL: system store */
 	struct anchors *vouchers; /* NULL: not configured */
 	EVP_PKEY *key; /* client credential of its own; NULL: the registrar's */
-	STACK_OF(X509) * certs;
+	STACK_OF(X509) *certs;
 	char pool[80];
 };
 

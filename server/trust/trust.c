@@ -208,7 +208,7 @@ idevid_refusal(mst_err e)
 
 static void
 judge_manufacturers(const struct snapshot *s, struct arena *a, X509 *leaf,
-    const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *v)
+    const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *v)
 {
 	mst_err nearest = MST_E_X509_CHAIN;
 
@@ -244,7 +244,7 @@ spki_digest(struct arena *a, X509 *leaf)
 
 static void
 judge_with(struct trust *t, const struct snapshot *s, struct db *db, struct arena *a, X509 *leaf,
-    const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *out)
+    const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *out)
 {
 	struct trust_verdict v = { .class = TRUST_ANONYMOUS };
 
@@ -303,7 +303,7 @@ trust_copy(struct arena *a, const struct trust_verdict *v, struct trust_verdict 
 
 void
 trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
-    const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *out)
+    const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *out)
 {
 	struct snapshot *s = snapshot_now(t, db);
 

@@ -48,7 +48,7 @@ void trust_free(struct trust *t);
 const struct trust_verdict *trust_judge(struct trust *t, struct net_request *rq);
 /* As data, for tests and other transports: the same judgement on a certificate. */
 void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
-    const STACK_OF(X509) * chain, const struct mst_clock *clock, struct trust_verdict *out);
+    const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *out);
 
 /* A copy whose strings and rows lie in the arena, for work that outlives the call. MST_E_NOMEM. */
 MST_MUST_USE mst_err trust_copy(

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* musterd: arguments, signals, and the news for the service manager. */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/log.h"
+#include "server/roles.h"
+
+static const char usage[] =
+    "Usage: musterd --config FILE [--check | --admin]\n"
+    "\n"
+    "Plays the roles that FILE has sections for: registrar (BRSKI, EST, CA), masa, proxy.\n"
+    "\n"
+    "  -c, --config FILE  configuration, see musterd.conf(5)\n"
+    "      --check        read the configuration, print what it says, and end\n"
+    "      --admin        serve one control channel on the standard streams, without listening\n"
+    "  -h, --help         this text\n"
+    "  -V, --version      the version\n";
+
+static struct roles *running;
+static volatile sig_atomic_t key_process_died;
+
+/* Type=notify of systemd.service(5), without its library. */
+static void
+tell_service_manager(const char *news)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int fd;
+
+	if (path == NULL || strlen(path) >= sizeof to.sun_path)
+		return;
+	memcpy(to.sun_path, path, strlen(path));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+		return;
+	if (sendto(fd, news, strlen(news), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
+		log_line(LOG_WARNING_, "the service manager was not told: %s", strerror(errno));
+	close(fd);
+}
+
+/* One thread waits for the signals that the others have blocked. */
+static void *
+wait_for_signals(void *arg)
+{
+	sigset_t *set = arg;
+
+	for (;;) {
+		int sig = 0;
+
+		if (sigwait(set, &sig) != 0)
+			continue;
+		if (sig == SIGCHLD) {
+			int status;
+			pid_t pid = waitpid(roles_key_pid(running), &status, WNOHANG);
+
+			if (pid <= 0)
+				continue;
+			key_process_died = 1;
+			log_line(LOG_ERROR_, "%s the key process ended: the daemon ends too",
+			    mst_err_info(MST_E_KEY_GONE)->code);
+		} else {
+			log_line(LOG_INFO_, "stops on signal %d", sig);
+		}
+		roles_stop(running);
+		return NULL;
+	}
+}
+
+static int
+serve(const struct config *c, enum roles_mode mode)
+{
+	static sigset_t set;
+	pthread_t thread;
+	mst_err e;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if ((e = roles_start(c, mode, &running)) != MST_OK)
+		return 1;
+	if (pthread_create(&thread, NULL, wait_for_signals, &set) != 0) {
+		roles_free(running);
+		return 1;
+	}
+	log_line(LOG_INFO_, "musterd %s runs from %s", MUSTER_VERSION, c->path);
+	tell_service_manager("READY=1\n");
+	e = roles_run(running);
+	tell_service_manager("STOPPING=1\n");
+	pthread_kill(thread, SIGTERM);
+	pthread_join(thread, NULL);
+	roles_free(running);
+	return e == MST_OK && !key_process_died ? 0 : 1;
+}
+
+static void
+describe(const struct config *c)
+{
+	printf("%s: good\n", c->path);
+	if (c->registrar != NULL)
+		printf("registrar on %s, %zu CA%s\n", c->registrar->listen, c->ca_count,
+		    c->ca_count == 1 ? "" : "s");
+	if (c->masa != NULL)
+		printf("masa on %s, %s\n", c->masa->listen, c->masa->url);
+	if (c->proxy != NULL)
+		printf("proxy on %s towards %s\n", c->proxy->listen,
+		    c->proxy->registrar != NULL ? c->proxy->registrar : "whatever is announced");
+	printf("state in %s\n", c->state);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' }, { "admin", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 } };
+	const char *path = NULL;
+	int mode = ROLES_SERVE, check = 0, o;
+	struct arena *a = arena_new(0);
+	struct config c;
+	mst_err e;
+
+	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (o) {
+		case 'c': path = optarg; break;
+		case 'k': check = 1; break;
+		case 'a': mode = ROLES_ADMIN; break;
+		case 'h': fputs(usage, stdout); return 0;
+		case 'V': puts("musterd " MUSTER_VERSION); return 0;
+		default: fputs("musterd: see --help\n", stderr); return 2;
+		}
+	}
+	if (path == NULL || optind != argc || a == NULL) {
+		fputs("musterd: give --config FILE, and nothing else; see --help\n", stderr);
+		return 2;
+	}
+	if ((e = config_load(a, path, &c)) != MST_OK) {
+		fprintf(stderr, "musterd: %s %s\n", mst_err_info(e)->code, config_why());
+		return 2;
+	}
+	log_open("musterd", (enum log_format)c.log_format,
+	    mode == ROLES_ADMIN ? LOG_ERROR_ : (enum log_level)c.log_level, STDERR_FILENO);
+	prctl(PR_SET_DUMPABLE, 0);
+	o = 0;
+	if (check)
+		describe(&c);
+	else
+		o = serve(&c, mode);
+	arena_free(a);
+	return o;
+}
