@@ -76,13 +76,20 @@ struct text {
 	bool bad;
 };
 
+static void
+spoil(struct text *t)
+{
+	t->bad = true;
+	t->left.len = 0; /* so that no loop waits for a digit to go away */
+}
+
 static uint8_t
 next(struct text *t)
 {
 	uint8_t c;
 
-	if (t->bad || t->left.len == 0) {
-		t->bad = true;
+	if (t->left.len == 0) {
+		spoil(t);
 		return 0;
 	}
 	c = t->left.ptr[0];
@@ -100,12 +107,12 @@ number(struct text *t, int digits, int min, int max)
 		uint8_t c = next(t);
 
 		if (c < '0' || c > '9')
-			t->bad = true;
+			spoil(t);
 		else
 			v = v * 10 + (c - '0');
 	}
 	if (v < min || v > max)
-		t->bad = true;
+		spoil(t);
 	return v;
 }
 
@@ -115,7 +122,7 @@ mark(struct text *t, char upper, char lower)
 	uint8_t c = next(t);
 
 	if (c != (uint8_t)upper && c != (uint8_t)lower)
-		t->bad = true;
+		spoil(t);
 }
 
 static bool
@@ -144,7 +151,7 @@ offset(struct text *t)
 	if (c == 'Z' || c == 'z')
 		return 0;
 	if (c != '+' && c != '-')
-		t->bad = true;
+		spoil(t);
 	seconds = number(t, 2, 0, 23) * 3600;
 	mark(t, ':', ':');
 	seconds += number(t, 2, 0, 59) * 60;
