@@ -115,7 +115,7 @@ struct mst_pledge_config {
 
 enum mst_pledge_event_kind {
 	MST_EV_TICK,	   /* time has passed, or: what shall I do now? */
-	MST_EV_PEER,	   /* a registrar or proxy was found; .peer is the driver's number for it (0..7) */
+	MST_EV_PEER,	   /* a registrar or proxy; .peer is the driver's number for it (0..7) */
 	MST_EV_PEER_GONE,  /* it is no longer there */
 	MST_EV_LINK_UP,	   /* back-off starts anew (RFC 8995 4.1.1) */
 	MST_EV_CONNECTED,  /* TLS handshake done; .chain holds what the server showed */
@@ -139,9 +139,9 @@ struct mst_pledge_event {
 
 enum mst_pledge_act_kind {
 	MST_ACT_WAIT,	 /* nothing to do before .until (mono) or the next outside event */
-	MST_ACT_CONNECT, /* open a fresh connection to .peer as .identity; .provisional says how to verify */
+	MST_ACT_CONNECT, /* open a fresh connection to .peer as .identity */
 	MST_ACT_SEND,	 /* send .resource with .body on the connection of .peer */
-	MST_ACT_KEEP,	 /* store .ldevid, .anchors and the new key in one atomic step, then MST_EV_STORED */
+	MST_ACT_KEEP,	 /* store .ldevid, .anchors and the new key as one, then STORED */
 	MST_ACT_CLOSE,	 /* close the connection, then step again with TICK */
 	MST_ACT_DONE,	 /* enrolled and reported; nothing further in this mode */
 };
@@ -169,7 +169,7 @@ struct mst_pledge_action {
 	 */
 	mst_span body;
 	mst_span ldevid;      /* DER */
-	mst_span anchors;     /* concatenated DER, anchor first; in RENEW maybe cfg.anchors itself */
+	mst_span anchors;     /* DER, anchor first; in RENEW maybe cfg.anchors itself */
 	int64_t not_before, not_after; /* of the LDevID */
 	mst_err because; /* for the driver's log: why this (a refusal that led here), else MST_OK */
 };

@@ -88,7 +88,7 @@ enum mst_assertion mst_assertion_find(mst_span name);
 struct mst_voucher_want {
 	mst_span serial;	/* own serial number; must not be empty */
 	mst_span idevid_issuer; /* own: requirements ID-8 */
-	mst_span nonce;		/* bytes sent in the PVR; absent only where a voucher is judged offline */
+	mst_span nonce;		/* bytes sent in the PVR; absent only when judged offline */
 	mst_span nonce_text;	/* JSON: the text sent in the PVR, if that was the form */
 	bool refuse_nonceless;	/* provisioned policy (8.7 step 5); default accepts, RFC 8995 7.2 */
 	struct mst_clock clock;

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The pledge engine transition by transition: each HTTP status in each state
- * that awaits one, each event in each state, and the timers and identities of
- * RFC 8995 one by one.
- */
+/* The timers, identities and words of RFC 8995 in the pledge engine, one by one. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,201 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/pledge/engine.h"
 #include "muster/base64.h"
-#include "unit/pledge/support_world.h"
+#include "unit/pledge/support_steps.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const enum peer_kind one_honest[] = { PEER_HONEST };
 static const enum peer_kind two_honest[] = { PEER_HONEST, PEER_HONEST };
-
-static struct world w;
-
-/* A world whose engine has just entered state. */
-static void
-reach(enum mst_pledge_state state)
-{
-	world_init(&w, one_honest, 1);
-	w.voucher_202 = state == PLEDGE_PENDING;
-	w.enroll_202 = state == PLEDGE_ENROLL_PENDING;
-	world_boot(&w);
-	assert_true(world_until(&w, state, 200));
-	assert_int_equal(w.bad, 0);
-}
-
-static void
-reach_renewal(enum mst_pledge_state state)
-{
-	world_init(&w, one_honest, 1);
-	world_boot(&w);
-	assert_true(world_run(&w, 200));
-	w.renew_due = true;
-	world_boot(&w);
-	assert_true(world_until(&w, state, 200));
-}
-
-static struct mst_pledge_action
-respond(int status, int64_t retry_after, mst_span body)
-{
-	struct mst_pledge_event ev = world_event(&w, MST_EV_RESPONSE);
-
-	ev.status = status;
-	ev.retry_after = retry_after;
-	ev.body = body;
-	ev.media = MST_MEDIA_CMS_JSON;
-	return world_give(&w, ev);
-}
-
-static struct mst_pledge_action
-tick_at(int64_t mono)
-{
-	w.mono = mono;
-	return world_give(&w, world_event(&w, MST_EV_TICK));
-}
-
-static struct mst_pledge_action
-connected(struct mst_chain chain)
-{
-	struct mst_pledge_event ev = world_event(&w, MST_EV_CONNECTED);
-
-	ev.chain = chain;
-	return world_give(&w, ev);
-}
-
-static struct mst_pledge_action
-failed(mst_err e)
-{
-	struct mst_pledge_event ev = world_event(&w, MST_EV_FAILED);
-
-	ev.err = e;
-	return world_give(&w, ev);
-}
-
-static bool
-contains(mst_span body, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (size_t i = 0; i + len <= body.len; i++)
-		if (memcmp(body.ptr + i, word, len) == 0)
-			return true;
-	return false;
-}
-
-#define assert_sends(action, what)                                                                 \
-	do {                                                                                       \
-		struct mst_pledge_action sends_ = (action);                                        \
-		assert_int_equal(sends_.kind, MST_ACT_SEND);                                       \
-		assert_int_equal(sends_.resource, what);                                           \
-	} while (0)
-
-#define assert_gives_up(action, e)                                                                 \
-	do {                                                                                       \
-		struct mst_pledge_action gives_up_ = (action);                                     \
-		assert_int_equal(gives_up_.kind, MST_ACT_CLOSE);                                   \
-		assert_int_equal(gives_up_.because, e);                                            \
-		assert_int_equal(w.p.state, PLEDGE_DISCOVER);                                      \
-	} while (0)
-
-/* --- each status in each state --- */
-
-static const int statuses[] = { -1, 0, 100, 199, 200, 201, 202, 203, 204, 206, 299, 300, 301, 302,
-	307, 399, 400, 401, 403, 404, 406, 408, 415, 429, 499, 500, 501, 502, 503, 504, 599, 600,
-	999 };
-
-static const enum mst_pledge_state answer_states[] = { PLEDGE_AWAIT_VOUCHER,
-	PLEDGE_AWAIT_STATUS_ACK, PLEDGE_AWAIT_CACERTS, PLEDGE_AWAIT_CSRATTRS, PLEDGE_AWAIT_CERT,
-	PLEDGE_AWAIT_ENROLL_ACK };
-
-static mst_err
-refusal_of(int status)
-{
-	if (status >= 300 && status < 400)
-		return MST_E_PLEDGE_REDIRECTS;
-	return status >= 400 && status < 600 ? MST_E_PLEDGE_REFUSED : MST_E_PLEDGE_PROTOCOL;
-}
-
-/* A body that is empty, so that 200 itself is tried too. */
-static void
-expect_after(enum mst_pledge_state state, int status, struct mst_pledge_action a)
-{
-	bool none = status == 204 || status == 404;
-
-	if (state == PLEDGE_AWAIT_STATUS_ACK) { /* 5.7: ignores any response */
-		assert_sends(a, MST_RES_CACERTS);
-	} else if (state == PLEDGE_AWAIT_ENROLL_ACK) {
-		assert_int_equal(a.kind, MST_ACT_CLOSE);
-		if ((status >= 200 && status < 300) || status == 404)
-			assert_int_equal(w.p.state, PLEDGE_FINISHED);
-		else
-			assert_gives_up(a, refusal_of(status));
-	} else if (status == 202) {
-		assert_int_equal(a.kind, MST_ACT_WAIT);
-	} else if (state == PLEDGE_AWAIT_VOUCHER && status == 200) {
-		assert_sends(a, MST_RES_VOUCHER_STATUS);
-		assert_int_equal(a.because, MST_E_VOUCHER_PARSE);
-	} else if (state == PLEDGE_AWAIT_VOUCHER) {
-		assert_gives_up(a, refusal_of(status));
-	} else if (state == PLEDGE_AWAIT_CSRATTRS && (status == 200 || none)) {
-		assert_sends(a, MST_RES_SIMPLEENROLL);
-	} else {
-		assert_sends(a, MST_RES_ENROLLSTATUS); /* 5.9.4: on the same connection */
-		assert_true(contains(a.body, "\"status\":false"));
-		if (status != 200)
-			assert_int_equal(a.because, refusal_of(status));
-		assert_gives_up(respond(200, -1, MST_NONE), a.because);
-	}
-}
-
-static void
-status_row(void **state)
-{
-	uintptr_t n = (uintptr_t)*state;
-	enum mst_pledge_state s = answer_states[n / COUNT(statuses)];
-
-	reach(s);
-	expect_after(s, statuses[n % COUNT(statuses)],
-	    respond(statuses[n % COUNT(statuses)], -1, MST_LIT("")));
-	assert_int_equal(w.p.cfg.mode == MST_PLEDGE_BOOTSTRAP, s != PLEDGE_AWAIT_ENROLL_ACK);
-}
-
-/* --- each event in each state --- */
-
-enum { EVENT_KINDS = MST_EV_STORED + 1, STATES = PLEDGE_FINISHED + 1 };
-
-static void
-event_row(void **state)
-{
-	uintptr_t n = (uintptr_t)*state;
-	enum mst_pledge_state s = (enum mst_pledge_state)(n / EVENT_KINDS);
-	struct mst_pledge_event ev;
-	struct mst_pledge_action a;
-
-	for (int late = 0; late < 2; late++) {
-		reach(s);
-		w.mono += late * 100000;
-		ev = world_event(&w, (enum mst_pledge_event_kind)(n % EVENT_KINDS));
-		a = world_give(&w, ev);
-		assert_in_range(a.kind, MST_ACT_WAIT, MST_ACT_DONE);
-		assert_true(a.peer < MST_PLEDGE_PEERS_MAX);
-		if (a.kind == MST_ACT_WAIT)
-			assert_true(a.until > w.mono);
-		if (a.kind == MST_ACT_CONNECT)
-			assert_int_equal(a.identity == MST_IDENTITY_IDEVID,
-			    w.p.cfg.mode == MST_PLEDGE_BOOTSTRAP);
-		if (s == PLEDGE_FINISHED)
-			assert_int_equal(a.kind, MST_ACT_DONE);
-		/* Whatever it was: with an honest world from here it ends enrolled. */
-		w.up = false;
-		w.ev = world_event(&w, MST_EV_FAILED);
-		if (w.p.state == PLEDGE_STORING)
-			w.ev = world_event(&w, MST_EV_STORED);
-		w.announced = 0;
-		assert_true(world_run(&w, 2000));
-		assert_true(w.flash.enrolled);
-	}
-}
 
 static void
 peer_out_of_range(void **state)
@@ -1052,7 +860,7 @@ static void
 state_names(void **state)
 {
 	(void)state;
-	for (int a = 0; a < STATES; a++) {
+	for (int a = 0; a <= PLEDGE_FINISHED; a++) {
 		const char *name = mst_pledge_state_name((enum mst_pledge_state)a);
 
 		assert_true(strlen(name) > 3);
@@ -1060,7 +868,8 @@ state_names(void **state)
 			assert_string_not_equal(
 			    name, mst_pledge_state_name((enum mst_pledge_state)b));
 	}
-	assert_string_equal(mst_pledge_state_name((enum mst_pledge_state)STATES), "");
+	assert_string_equal(
+	    mst_pledge_state_name((enum mst_pledge_state)(PLEDGE_FINISHED + 1)), "");
 }
 
 static void
@@ -1075,7 +884,7 @@ wipe_leaves_nothing(void **state)
 		assert_int_equal(((const uint8_t *)&w.p)[i], 0);
 }
 
-static const struct CMUnitTest singles[] = {
+static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(peer_out_of_range),
 	cmocka_unit_test(pvr_content),
 	cmocka_unit_test(pvr_created_on_needs_a_trusted_clock),
@@ -1131,34 +940,8 @@ static const struct CMUnitTest singles[] = {
 	cmocka_unit_test(wipe_leaves_nothing),
 };
 
-#define STATUS_ROWS (COUNT(answer_states) * COUNT(statuses))
-#define EVENT_ROWS ((size_t)STATES * EVENT_KINDS)
-
-static char row_names[STATUS_ROWS + EVENT_ROWS][64];
-static struct CMUnitTest tests[COUNT(singles) + STATUS_ROWS + EVENT_ROWS];
-
 int
 main(void)
 {
-	static const char *const event_names[EVENT_KINDS] = { "tick", "peer", "peer-gone",
-		"link-up", "connected", "failed", "response", "stored" };
-	size_t n = 0, row = 0;
-
-	for (size_t i = 0; i < COUNT(singles); i++)
-		tests[n++] = singles[i];
-	for (size_t i = 0; i < STATUS_ROWS; i++, row++) {
-		(void)snprintf(row_names[row], sizeof(row_names[row]), "5.6 status %d in %s",
-		    statuses[i % COUNT(statuses)],
-		    mst_pledge_state_name(answer_states[i / COUNT(statuses)]));
-		tests[n++] =
-		    (struct CMUnitTest){ row_names[row], status_row, NULL, NULL, (void *)i };
-	}
-	for (size_t i = 0; i < EVENT_ROWS; i++, row++) {
-		(void)snprintf(row_names[row], sizeof(row_names[row]), "event %s in %s",
-		    event_names[i % EVENT_KINDS],
-		    mst_pledge_state_name((enum mst_pledge_state)(i / EVENT_KINDS)));
-		tests[n++] =
-		    (struct CMUnitTest){ row_names[row], event_row, NULL, NULL, (void *)i };
-	}
 	return cmocka_run_group_tests_name("pledge_steps", tests, NULL, NULL);
 }
