@@ -104,6 +104,8 @@ struct trail {
 };
 /* seq of *t is ignored: rows are numbered 1, 2, 3 ... How rows are hashed: chain.h. */
 MST_MUST_USE mst_err trail_add(struct db *db, const struct trail *t);
+/* The number of the newest row; 0: none. Inside the job that added it: that row's. */
+MST_MUST_USE mst_err trail_last(struct db *db, int64_t *seq);
 /* Oldest first; device 0: all; after seq; at most limit. */
 MST_MUST_USE mst_err trail_list(struct db *db, struct arena *a, int64_t device, int64_t after, size_t limit,
     struct trail **out, size_t *count);

@@ -65,6 +65,14 @@ trail_add(struct db *db, const struct trail *t)
 	return chain_advance(db, CHAIN, row.seq, hash);
 }
 
+mst_err
+trail_last(struct db *db, int64_t *seq)
+{
+	uint8_t hash[32];
+
+	return chain_head(db, CHAIN, seq, hash);
+}
+
 static enum step
 step_find(const char *word)
 {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cert.*, crl.*: what the site's CA has issued, and takes back. */
+#include "server/admin/room.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "host/cert.h"
+
+static json_t *
+describe(struct admin_call *call, const struct cert_row *c)
+{
+	static const char *const states[] = { "ordered", "issued", "revoked" };
+	json_t *o = json_object();
+	X509 *x = NULL;
+
+	json_object_set_new(o, "serial", admin_json_hex(call->a, c->serial));
+	json_object_set_new(o, "state", json_string(states[c->state]));
+	json_object_set_new(o, "profile", admin_json_words(c->profile));
+	json_object_set_new(o, "ca", admin_json_words(c->ca));
+	json_object_set_new(o, "identity", admin_json_words(c->identity));
+	json_object_set_new(o, "not_before", admin_json_time(call->a, c->not_before));
+	json_object_set_new(o, "not_after", admin_json_time(call->a, c->not_after));
+	json_object_set_new(o, "issued_at", admin_json_time(call->a, c->issued_at));
+	json_object_set_new(o, "revoked_at", admin_json_time(call->a, c->revoked_at));
+	if (c->state == CERT_REVOKED)
+		json_object_set_new(o, "revoke_reason", json_integer(c->revoke_reason));
+	if (c->der.ptr != NULL && cert_parse(c->der, &x) == MST_OK) {
+		json_object_set_new(o, "subject", admin_json_words(cert_subject(call->a, x)));
+		X509_free(x);
+	}
+	return o;
+}
+
+static mst_err
+list(struct admin_call *call)
+{
+	struct db *db = store_reader(call->c->store);
+	const char *serial = admin_text(call, "device");
+	struct device d = { .id = 0 };
+	struct cert_row *rows;
+	size_t count;
+	mst_err e = MST_OK;
+
+	if (serial != NULL &&
+	    (e = device_by_serial(db, call->a, mst_span_str(serial), &d)) != MST_OK)
+		return admin_refuse(call, e, "no device \"%s\"", serial);
+	e = cert_rows(db, call->a, d.id, admin_int(call, "before", 0),
+	    (size_t)admin_int(call, "limit", 1000), &rows, &count);
+	if (e != MST_OK)
+		return e;
+	call->data = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(call->data, describe(call, &rows[i]));
+	return MST_OK;
+}
+
+static mst_err
+wanted(struct admin_call *call, mst_span *serial)
+{
+	mst_err e = admin_hex(call, "serial", serial);
+
+	if (e != MST_OK)
+		return e;
+	if (serial->len == 0)
+		return admin_refuse(call, MST_E_USAGE, "\"serial\" is missing");
+	return MST_OK;
+}
+
+static mst_err
+show(struct admin_call *call)
+{
+	struct cert_row c;
+	mst_span serial, pem;
+	X509 *x = NULL;
+	mst_err e = wanted(call, &serial);
+
+	if (e != MST_OK)
+		return e;
+	if ((e = cert_by_serial(store_reader(call->c->store), call->a, serial, &c)) != MST_OK)
+		return admin_refuse(call, e, "this CA issued no certificate of that serial number");
+	call->data = describe(call, &c);
+	if (c.der.ptr != NULL && cert_parse(c.der, &x) == MST_OK &&
+	    cert_pem(call->a, x, &pem) == MST_OK)
+		json_object_set_new(call->data, "pem", admin_json_text(pem));
+	X509_free(x);
+	return MST_OK;
+}
+
+/* ca_revoke lives on loop 0; this thread waits for it. */
+struct revocation {
+	struct admin_call *call;
+	mst_span serial;
+	int reason;
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	bool over;
+	mst_err err;
+};
+
+static void
+revoked(void *arg, mst_err e)
+{
+	struct revocation *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	r->err = e;
+	r->over = true;
+	pthread_cond_signal(&r->done);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void
+begin_revocation(void *arg)
+{
+	struct revocation *r = arg;
+
+	ca_revoke(r->call->c->ca_loop, r->serial, r->reason, revoked, r);
+}
+
+struct revoke_note {
+	struct admin_call *call;
+	mst_span serial;
+};
+
+/* The device loses its standing with its certificate. */
+static mst_err
+note_revocation(struct db *db, void *arg)
+{
+	struct revoke_note *n = arg;
+	struct cert_row c;
+	struct device d;
+	mst_err e = cert_by_serial(db, n->call->a, n->serial, &c);
+
+	if (e == MST_OK && c.device != 0 &&
+	    (e = device_by_id(db, n->call->a, c.device, &d)) == MST_OK &&
+	    (d.state == DEVICE_ENROLLED || d.state == DEVICE_ACTIVE || d.state == DEVICE_STALE)) {
+		d.state = DEVICE_REVOKED;
+		e = device_save(db, &d);
+	}
+	return e != MST_OK ? e : admin_trail(n->call, db, c.device, "certificate revoked");
+}
+
+static mst_err
+revoke(struct admin_call *call)
+{
+	struct revocation r = { .call = call, .reason = (int)admin_int(call, "reason", 0) };
+	struct revoke_note note = { .call = call };
+	mst_err e = wanted(call, &r.serial);
+
+	if (e != MST_OK)
+		return e;
+	if (call->c->ca_loop == NULL)
+		return admin_refuse(
+		    call, MST_E_UNSUPPORTED, "there is no CA in this configuration");
+	pthread_mutex_init(&r.lock, NULL);
+	pthread_cond_init(&r.done, NULL);
+	net_post(net_loop_at(call->c->net, 0), begin_revocation, &r);
+	pthread_mutex_lock(&r.lock);
+	while (!r.over)
+		pthread_cond_wait(&r.done, &r.lock);
+	pthread_mutex_unlock(&r.lock);
+	pthread_cond_destroy(&r.done);
+	pthread_mutex_destroy(&r.lock);
+	if (r.err == MST_E_NOT_FOUND || r.err == MST_E_CONFLICT || r.err == MST_E_USAGE)
+		return admin_refuse(call, r.err, "%s",
+		    r.err == MST_E_CONFLICT ? "it is revoked already"
+		    : r.err == MST_E_USAGE  ? "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)"
+		                           : "this CA issued no certificate of that serial number");
+	note.serial = r.serial;
+	e = store_write_wait(call->c->store, note_revocation, &note);
+	if (e != MST_OK)
+		return e;
+	if (r.err != MST_OK)
+		return admin_refuse(
+		    call, r.err, "it is revoked, but no new CRL could be signed yet");
+	return show(call);
+}
+
+static mst_err
+crl(struct admin_call *call)
+{
+	const char *label = admin_text(call, "label");
+	mst_span der;
+	mst_err e;
+
+	if (call->c->ca == NULL)
+		return admin_refuse(
+		    call, MST_E_UNSUPPORTED, "there is no CA in this configuration");
+	if ((e = ca_crl_der(call->c->ca, label != NULL ? label : "", call->a, &der)) != MST_OK)
+		return e;
+	call->data = json_object();
+	json_object_set_new(call->data, "der", admin_json_base64(call->a, der));
+	return MST_OK;
+}
+
+const struct admin_word admin_cert_verbs[] = {
+	{ "cert.list", list },
+	{ "cert.show", show },
+	{ "cert.revoke", revoke },
+	{ "crl.show", crl },
+	{ NULL, NULL },
+};
