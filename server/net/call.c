@@ -53,7 +53,7 @@ struct call_pool {
 	struct net_loop *loop;
 	char *name;
 	bool system; /* WebPKI */
-	STACK_OF(X509) * anchors, *chain;
+	STACK_OF(X509) *anchors, *chain;
 	X509 *cert;
 	EVP_PKEY *key;
 	X509_STORE *store;
@@ -375,7 +375,7 @@ on_tls(CURL *easy, void *sslctx, void *arg)
 /* --- pools --- */
 
 static bool
-same_certs(const STACK_OF(X509) * a, const STACK_OF(X509) * b)
+same_certs(const STACK_OF(X509) *a, const STACK_OF(X509) *b)
 {
 	int n = sk_X509_num(a);
 
@@ -390,7 +390,8 @@ same_certs(const STACK_OF(X509) * a, const STACK_OF(X509) * b)
 	return true;
 }
 
-static const STACK_OF(X509) * anchors_of(const struct net_call *c)
+static const STACK_OF(X509) *
+anchors_of(const struct net_call *c)
 {
 	return c->anchors != NULL ? anchors_certs(c->anchors) : NULL;
 }
@@ -436,7 +437,7 @@ make_store(const struct call_pool *p)
 }
 
 static bool
-copy_certs(const STACK_OF(X509) * from, STACK_OF(X509) * *to)
+copy_certs(const STACK_OF(X509) *from, STACK_OF(X509) **to)
 {
 	*to = NULL;
 	/* chain_up_ref takes no const, though it only counts references. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening sockets, and how many connections may be open (est.md H9, brski.md TLS-9). */
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -309,15 +310,44 @@ open_accepter(struct accepter *a, int fd)
 	return a->again != NULL ? MST_OK : MST_E_NOMEM;
 }
 
+/* "192.0.2.1:8443", "[2001:db8::1]:8443", "[fe80::1%eth0]:0"; numbers only, no resolver. */
+static bool
+parse_address(const char *text, struct sockaddr_storage *ss, socklen_t *len)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(text, ':'), *from = text, *to = colon;
+	struct addrinfo *found;
+	char host[80];
+
+	if (colon == NULL || colon == text || colon[1] == '\0')
+		return false;
+	if (text[0] == '[') {
+		if (colon[-1] != ']')
+			return false;
+		from++;
+		to--;
+	} else if (memchr(text, ':', (size_t)(colon - text)) != NULL) {
+		return false; /* IPv6 needs its brackets: else where would the port begin? */
+	}
+	snprintf(host, sizeof host, "%.*s", (int)(to - from), from);
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return false;
+	memcpy(ss, found->ai_addr, found->ai_addrlen);
+	*len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
 static mst_err
 open_all(struct listener *ls, const char *address, int *port)
 {
 	struct sockaddr_storage ss;
-	int len = sizeof ss, fd;
-	socklen_t got = sizeof ss;
+	socklen_t len, got = sizeof ss;
 	mst_err e;
+	int fd;
 
-	if (evutil_parse_sockaddr_port(address, (struct sockaddr *)&ss, &len) != 0) {
+	if (!parse_address(address, &ss, &len)) {
 		net_set_why("'%s' is not address:port", address);
 		return MST_E_IO;
 	}
@@ -325,13 +355,13 @@ open_all(struct listener *ls, const char *address, int *port)
 		net_set_why("%s: plain HTTP is for loopback addresses only", address);
 		return MST_E_IO;
 	}
-	if (is_taken((struct sockaddr *)&ss, (socklen_t)len)) {
+	if (is_taken((struct sockaddr *)&ss, len)) {
 		net_set_why("%s: %s", address, strerror(errno));
 		return MST_E_IO;
 	}
 	for (unsigned i = 0; i < ls->net->count; i++) {
 		ls->accepters[i] = (struct accepter){ ls, &ls->net->loops[i], NULL, NULL };
-		if ((fd = open_socket((struct sockaddr *)&ss, (socklen_t)len)) < 0) {
+		if ((fd = open_socket((struct sockaddr *)&ss, len)) < 0) {
 			net_set_why("%s: %s", address, strerror(errno));
 			return MST_E_IO;
 		}

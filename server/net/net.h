@@ -54,7 +54,7 @@ struct net_peer {
 	char address[64]; /* "192.0.2.1:40000", "[2001:db8::1]:40000" */
 	char source[48]; /* the address without port */
 	X509 *leaf; /* client certificate, NULL for none */
-	STACK_OF(X509) * chain; /* what came with it, leaf excluded; may be NULL */
+	STACK_OF(X509) *chain; /* what came with it, leaf excluded; may be NULL */
 	X509 *own; /* the certificate this listener showed on this connection */
 	SSL *ssl;
 	void *note; /* the trust room keeps its classification here */
@@ -95,7 +95,7 @@ struct net_listen {
 	const char *address; /* "0.0.0.0:8443", "[::]:8443"; port 0 picks one */
 	X509 *cert; /* NULL: plain HTTP, allowed on loopback addresses only */
 	EVP_PKEY *key;
-	const STACK_OF(X509) * chain;
+	const STACK_OF(X509) *chain;
 	bool ask_client_cert; /* requests one; whatever comes is accepted by TLS and judged by trust
 	                         (fail closed there) */
 	const struct net_route *routes;
@@ -158,7 +158,7 @@ struct net_call {
 	const struct anchors *anchors; /* NULL: the system's WebPKI store. Must outlive the call */
 	X509 *cert;
 	EVP_PKEY *key;
-	const STACK_OF(X509) * chain; /* client credential or NULL */
+	const STACK_OF(X509) *chain; /* client credential or NULL */
 	const char *user, *password; /* HTTP Basic or NULL */
 	long timeout_ms; /* whole call */
 	size_t limit; /* of the answer's body */
