@@ -136,13 +136,14 @@ fake_anchors_judge(
 	return e;
 }
 
-/* Is c the pin, one of those held, or signed by one of them (NewWithOld)? */
+/* Is c the pin, its issuer, one of those held, or signed by one of them (NewWithOld)? */
 static bool
 is_vouched(const struct fake_cert *c, mst_span pinned_cert, mst_span held)
 {
 	struct fake_cert a;
 
-	if (fake_cert_parse(pinned_cert, &a) == MST_OK && (c->key == a.key || c->issuer == a.key))
+	if (fake_cert_parse(pinned_cert, &a) == MST_OK &&
+	    (c->key == a.key || c->issuer == a.key || a.issuer == c->key))
 		return true;
 	for (size_t i = 0; nth(held, i, &a); i++)
 		if (c->key == a.key || c->issuer == a.key)

@@ -56,9 +56,12 @@ struct mst_crypto {
 
 	/*
 	 * A cacerts answer (base64 certs-only, RFC 7030 4.1.3): OK when every
-	 * certificate kept chains to the pin or, through NewWithOld, to the
-	 * anchors already held. out gets the domain's anchors and intermediates as
-	 * concatenated DER, anchor first. MST_E_PLEDGE_CA_CERTS.
+	 * certificate kept chains to the pin, or is one that the pin chains to (a
+	 * voucher may pin the registrar's own certificate: requirements 8.5), or
+	 * chains through NewWithOld to the anchors already held. out gets the
+	 * domain's anchors and intermediates as concatenated DER, anchor first.
+	 * pinned_cert is absent in a renewal, held in a bootstrap.
+	 * MST_E_PLEDGE_CA_CERTS.
 	 */
 	mst_err (*cacerts_open)(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
 	    const struct mst_clock *clock, struct mst_buf *out);

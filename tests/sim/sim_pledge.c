@@ -193,6 +193,32 @@ fail_every_crypto_call(void **state)
 }
 
 static void
+fail_every_crypto_call_of_a_renewal(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		struct flash before;
+
+		enrolled_world();
+		before = w.flash;
+		w.renew_due = true;
+		w.fake.calls = 0;
+		w.fake.fail_at = n;
+		world_boot(&w);
+		world_run(&w, STEPS);
+		must_be_enrolled("crypto call of a renewal", n);
+		assert_int_not_equal(w.flash.key, before.key);
+		assert_int_equal(w.sent[MST_RES_REQUESTVOUCHER], 1);
+		if (w.fake.calls < n)
+			break;
+	}
+	assert_true(n > 4);
+	printf("each of %u crypto calls of a renewal failed once: all renewed\n", n - 1);
+}
+
+static void
 power_cut_at_every_action(void **state)
 {
 	unsigned n, runs = 0;
@@ -332,6 +358,7 @@ main(void)
 		cmocka_unit_test(cut_at_every_message_behind_202),
 		cmocka_unit_test(cut_at_every_message_of_a_renewal),
 		cmocka_unit_test(fail_every_crypto_call),
+		cmocka_unit_test(fail_every_crypto_call_of_a_renewal),
 		cmocka_unit_test(power_cut_at_every_action),
 		cmocka_unit_test(power_cut_at_every_action_of_a_renewal),
 		cmocka_unit_test(impostors_alone_never_win),

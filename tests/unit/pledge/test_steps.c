@@ -86,6 +86,22 @@ first_connect_is_provisional_idevid(void **state)
 }
 
 static void
+cbor_request_has_a_binary_nonce(void **state)
+{
+	struct mst_voucher_claims c;
+	uint32_t signer = 0;
+
+	(void)state;
+	reach(PLEDGE_CONNECTING);
+	w.p.cfg.media = MST_MEDIA_COSE_CBOR;
+	world_step(&w);
+	assert_int_equal(w.act.media, MST_MEDIA_COSE_CBOR);
+	assert_int_equal(fake_open(MST_MEDIA_COSE_CBOR, w.act.body, &c, &signer), MST_OK);
+	assert_int_equal(c.nonce.len, MST_PLEDGE_NONCE_LEN);
+	assert_null(c.nonce_text.ptr);
+}
+
+static void
 nonce_is_fresh_per_attempt(void **state)
 {
 	uint8_t first[MST_PLEDGE_NONCE_LEN];
@@ -188,6 +204,99 @@ every_reason_is_safe_in_json(void **state)
 	for (size_t i = 0; i < count; i++)
 		for (const char *s = all[i].reason; *s != '\0'; s++)
 			assert_true(*s >= ' ' && *s < 0x7f && *s != '"' && *s != '\\');
+}
+
+/* A voucher for this attempt, but for what the caller changes. */
+static struct mst_voucher_claims
+own_voucher(void)
+{
+	struct mst_voucher_claims c;
+
+	mst_voucher_claims_init(&c, MST_VOUCHER);
+	c.assertion = MST_ASSERT_LOGGED;
+	c.serial = MST_LIT("JADA123456789");
+	c.nonce = mst_span_of(w.p.nonce, sizeof(w.p.nonce));
+	return c;
+}
+
+static struct mst_pledge_action
+respond_voucher(const struct mst_voucher_claims *c)
+{
+	struct mst_buf out = MST_BUF(w.body);
+
+	assert_int_equal(fake_seal(MST_MEDIA_CMS_JSON, c, KEY_MASA, &out), MST_OK);
+	return respond(200, -1, mst_buf_span(&out));
+}
+
+static void
+pinned_key_leaves_the_proven_certificate_as_pin(void **state)
+{
+	static const uint8_t key[4] = { 0, 0, 0, KEY_REGISTRAR };
+	static const uint8_t other[4] = { 0, 0, 0, KEY_EVIL };
+	struct mst_voucher_claims c;
+
+	(void)state;
+	reach(PLEDGE_AWAIT_VOUCHER);
+	c = own_voucher();
+	c.pinned_pubk = mst_span_of(other, sizeof(other));
+	assert_int_equal(respond_voucher(&c).because, MST_E_VOUCHER_TLS_CHAIN);
+	reach(PLEDGE_AWAIT_VOUCHER);
+	c = own_voucher();
+	c.pinned_pubk = mst_span_of(key, sizeof(key));
+	assert_int_equal(respond_voucher(&c).because, MST_OK);
+	assert_true(mst_span_eq(w.p.pinned_cert, world_chain(&w, PEER_HONEST).cert[0]));
+	assert_sends(respond(200, -1, MST_NONE), MST_RES_CACERTS);
+}
+
+static void
+pinned_registrar_certificate_enrols(void **state)
+{
+	struct mst_voucher_claims c;
+
+	(void)state;
+	reach(PLEDGE_AWAIT_VOUCHER);
+	c = own_voucher();
+	c.pinned_cert = world_chain(&w, PEER_HONEST).cert[0]; /* 8.5: only the EE was given */
+	assert_int_equal(respond_voucher(&c).because, MST_OK);
+	assert_sends(respond(200, -1, MST_NONE), MST_RES_CACERTS);
+	w.gate = true;
+	assert_sends(respond(200, -1, world_chain(&w, PEER_HONEST).cert[1]), MST_RES_CSRATTRS);
+}
+
+static void
+nonceless_voucher_and_policy(void **state)
+{
+	struct mst_voucher_claims c;
+
+	(void)state;
+	for (int refuse = 0; refuse < 2; refuse++) {
+		reach(PLEDGE_AWAIT_VOUCHER);
+		w.p.cfg.refuse_nonceless = refuse != 0;
+		c = own_voucher();
+		c.nonce = MST_NONE;
+		c.pinned_cert = world_chain(&w, PEER_HONEST).cert[1];
+		assert_int_equal(
+		    respond_voucher(&c).because, refuse ? MST_E_VOUCHER_NONCELESS : MST_OK);
+	}
+}
+
+static void
+nonce_of_an_earlier_attempt_is_refused(void **state)
+{
+	struct mst_voucher_claims c;
+	uint8_t earlier[MST_PLEDGE_NONCE_LEN];
+
+	(void)state;
+	reach(PLEDGE_AWAIT_VOUCHER);
+	memcpy(earlier, w.p.nonce, sizeof(earlier));
+	(void)respond(403, -1, MST_NONE);
+	w.up = false;
+	w.ev = world_event(&w, MST_EV_TICK);
+	assert_true(world_until(&w, PLEDGE_AWAIT_VOUCHER, 50));
+	c = own_voucher();
+	c.nonce = mst_span_of(earlier, sizeof(earlier));
+	c.pinned_cert = world_chain(&w, PEER_HONEST).cert[1];
+	assert_int_equal(respond_voucher(&c).because, MST_E_VOUCHER_NONCE);
 }
 
 /* --- 202: RFC 8995 5.6 --- */
@@ -321,6 +430,40 @@ enroll_202_resends_the_same_csr(void **state)
 	assert_int_equal(a.body.len, len);
 	assert_memory_equal(a.body.ptr, first, len);
 	assert_int_equal(w.fake.count[FAKE_CSR_BUILD], 1);
+}
+
+static void
+audit_pending_202_asks_cacerts_again(void **state)
+{
+	struct mst_pledge_action a;
+
+	(void)state;
+	reach(PLEDGE_AWAIT_CACERTS);
+	a = respond(202, 20, MST_NONE);
+	assert_int_equal(w.p.state, PLEDGE_ENROLL_PENDING);
+	a = tick_at(a.until);
+	assert_sends(a, MST_RES_CACERTS);
+	a = respond(202, 20, MST_NONE);
+	(void)failed(MST_E_UNREACHABLE);
+	assert_int_equal(tick_at(a.until).kind, MST_ACT_CONNECT);
+	assert_sends(connected(world_chain(&w, PEER_HONEST)), MST_RES_CACERTS);
+}
+
+static void
+renewal_202_reconnects_as_ldevid_and_resends(void **state)
+{
+	struct mst_pledge_action a;
+
+	(void)state;
+	reach_renewal(PLEDGE_AWAIT_CERT);
+	a = respond(202, 20, MST_NONE);
+	(void)failed(MST_E_UNREACHABLE);
+	a = tick_at(a.until);
+	assert_int_equal(a.kind, MST_ACT_CONNECT);
+	assert_int_equal(a.identity, MST_IDENTITY_LDEVID);
+	a = connected(world_chain(&w, PEER_HONEST));
+	assert_sends(a, MST_RES_SIMPLEREENROLL);
+	assert_int_equal(w.fake.count[FAKE_CSR_BUILD], 2); /* the bootstrap's and this one */
 }
 
 static void
@@ -604,214 +747,6 @@ no_peer_waits_for_one(void **state)
 	assert_true(a.until == INT64_MAX);
 }
 
-/* --- enrolling, storing, reporting --- */
-
-static void
-est_order(void **state)
-{
-	static const enum mst_resource order[] = { MST_RES_REQUESTVOUCHER, MST_RES_VOUCHER_STATUS,
-		MST_RES_CACERTS, MST_RES_CSRATTRS, MST_RES_SIMPLEENROLL, MST_RES_ENROLLSTATUS };
-	size_t n = 0;
-
-	(void)state;
-	world_init(&w, one_honest, 1);
-	world_boot(&w);
-	while (!w.done) {
-		world_step(&w);
-		if (w.act.kind == MST_ACT_SEND) {
-			assert_true(n < COUNT(order));
-			assert_int_equal(w.act.resource, order[n++]);
-		}
-	}
-	assert_int_equal(n, COUNT(order));
-}
-
-static void
-csrattrs_reach_the_csr(void **state)
-{
-	(void)state;
-	world_init(&w, one_honest, 1);
-	w.csrattrs = MST_LIT("please");
-	world_boot(&w);
-	assert_true(world_until(&w, PLEDGE_AWAIT_CERT, 50));
-	assert_true(contains(w.act.body, "please"));
-}
-
-static void
-bad_csrattrs_fail_the_enrolment(void **state)
-{
-	(void)state;
-	world_init(&w, one_honest, 1);
-	w.csrattrs = FAKE_CSRATTRS_BAD;
-	world_boot(&w);
-	assert_true(world_until(&w, PLEDGE_AWAIT_ENROLL_ACK, 50));
-	assert_true(contains(w.act.body, "\"reason\":\"pledge.csrattrs\""));
-	assert_gives_up(respond(200, -1, MST_NONE), MST_E_PLEDGE_CSRATTRS);
-}
-
-static void
-failed_store_is_reported_and_nothing_kept(void **state)
-{
-	(void)state;
-	world_init(&w, one_honest, 1);
-	w.store_fails = true;
-	world_boot(&w);
-	assert_true(world_until(&w, PLEDGE_AWAIT_ENROLL_ACK, 50));
-	assert_true(contains(w.act.body, "\"status\":false,\"reason\":\"pledge.store\""));
-	assert_int_equal(w.as, MST_IDENTITY_IDEVID); /* on the same connection */
-	assert_gives_up(respond(200, -1, MST_NONE), MST_E_PLEDGE_STORE);
-	assert_int_equal(w.p.cfg.mode, MST_PLEDGE_BOOTSTRAP);
-	assert_int_equal(tick_at(w.mono + 4).identity, MST_IDENTITY_IDEVID);
-}
-
-static void
-report_on_a_new_connection_as_ldevid(void **state)
-{
-	(void)state;
-	reach(PLEDGE_STORING);
-	world_step(&w);
-	assert_int_equal(w.act.kind, MST_ACT_CLOSE);
-	assert_int_equal(w.p.cfg.mode, MST_PLEDGE_REPORT);
-	world_step(&w);
-	assert_int_equal(w.act.kind, MST_ACT_CONNECT);
-	assert_int_equal(w.act.identity, MST_IDENTITY_LDEVID);
-	assert_false(w.act.provisional);
-	world_step(&w);
-	assert_sends(w.act, MST_RES_ENROLLSTATUS);
-	assert_true(mst_span_eq(
-	    w.act.body, MST_LIT("{\"version\":1,\"status\":true,\"reason\":\"enrolled\"}")));
-}
-
-static void
-report_only_to_who_chains_to_the_anchors(void **state)
-{
-	(void)state;
-	reach(PLEDGE_CONNECTING_LDEVID);
-	assert_gives_up(connected(world_chain(&w, PEER_BETWEEN)), MST_E_VOUCHER_TLS_CHAIN);
-	assert_int_equal(tick_at(w.mono + 4).identity, MST_IDENTITY_LDEVID);
-}
-
-static void
-report_fails_for_ever_never_brski(void **state)
-{
-	(void)state;
-	reach(PLEDGE_CONNECTING_LDEVID);
-	for (int i = 0; i < 100; i++) {
-		struct mst_pledge_action a;
-
-		assert_int_equal(failed(MST_E_UNREACHABLE).kind, MST_ACT_CLOSE);
-		a = tick_at(w.mono);
-		a = tick_at(a.until);
-		assert_int_equal(a.kind, MST_ACT_CONNECT);
-		assert_int_equal(a.identity, MST_IDENTITY_LDEVID);
-	}
-	assert_sends(connected(world_chain(&w, PEER_HONEST)), MST_RES_ENROLLSTATUS);
-}
-
-/* --- renewal --- */
-
-static void
-renewal_connects_as_ldevid_and_judges_first(void **state)
-{
-	(void)state;
-	reach_renewal(PLEDGE_CONNECTING_LDEVID);
-	assert_int_equal(w.act.identity, MST_IDENTITY_LDEVID);
-	assert_gives_up(connected(world_chain(&w, PEER_BETWEEN)), MST_E_VOUCHER_TLS_CHAIN);
-	reach_renewal(PLEDGE_CONNECTING_LDEVID);
-	assert_gives_up(connected(world_chain(&w, PEER_NOT_RA)), MST_E_VOUCHER_NOT_RA);
-}
-
-static void
-renewal_asks_simplereenroll(void **state)
-{
-	(void)state;
-	reach_renewal(PLEDGE_AWAIT_CERT);
-	assert_sends(w.act, MST_RES_SIMPLEREENROLL);
-	assert_int_equal(w.act.body.ptr[8], 1); /* the CSR was built to renew */
-}
-
-static void
-failed_renewal_changes_nothing(void **state)
-{
-	struct flash before;
-	struct mst_pledge_action a;
-
-	(void)state;
-	reach_renewal(PLEDGE_AWAIT_CERT);
-	before = w.flash;
-	a = respond(403, -1, MST_NONE);
-	assert_sends(a, MST_RES_ENROLLSTATUS);
-	assert_gives_up(respond(200, -1, MST_NONE), MST_E_PLEDGE_REFUSED);
-	assert_int_equal(w.p.cfg.mode, MST_PLEDGE_RENEW);
-	assert_memory_equal(&before, &w.flash, sizeof(before));
-	assert_int_equal(tick_at(w.mono + 4).identity, MST_IDENTITY_LDEVID);
-}
-
-static void
-renewal_without_cacerts_keeps_the_anchors(void **state)
-{
-	struct flash before;
-
-	(void)state;
-	reach_renewal(PLEDGE_AWAIT_CACERTS);
-	before = w.flash;
-	assert_sends(respond(404, -1, MST_NONE), MST_RES_CSRATTRS);
-	w.ev = world_event(&w, MST_EV_RESPONSE);
-	w.ev.status = 204;
-	assert_true(world_run(&w, 100));
-	assert_memory_equal(before.anchors, w.flash.anchors, before.anchors_len);
-	assert_int_equal(before.anchors_len, w.flash.anchors_len);
-	assert_int_not_equal(before.key, w.flash.key);
-}
-
-static mst_span
-new_ca(uint8_t *store, uint32_t by)
-{
-	struct fake_cert c = { 300, by, FAKE_CERT_CA, 1795000000, 1827000000 };
-	struct mst_buf b = { store, FAKE_CERT_LEN, 0 };
-
-	assert_int_equal(fake_cert_build(&c, &b), MST_OK);
-	return mst_buf_span(&b);
-}
-
-static void
-renewal_takes_new_with_old(void **state)
-{
-	uint8_t store[FAKE_CERT_LEN];
-
-	(void)state;
-	reach_renewal(PLEDGE_AWAIT_CACERTS);
-	assert_sends(respond(200, -1, new_ca(store, KEY_SITE_CA)), MST_RES_CSRATTRS);
-	assert_int_equal(w.p.anchors.len, FAKE_CERT_LEN);
-	assert_memory_equal(w.p.anchors.ptr, store, FAKE_CERT_LEN);
-}
-
-static void
-renewal_refuses_foreign_anchors(void **state)
-{
-	uint8_t store[FAKE_CERT_LEN];
-	struct mst_pledge_action a;
-
-	(void)state;
-	reach_renewal(PLEDGE_AWAIT_CACERTS);
-	a = respond(200, -1, new_ca(store, KEY_EVIL_CA));
-	assert_sends(a, MST_RES_ENROLLSTATUS);
-	assert_int_equal(a.because, MST_E_PLEDGE_CA_CERTS);
-}
-
-static void
-bootstrap_refuses_anchors_that_the_pin_does_not_vouch_for(void **state)
-{
-	uint8_t store[FAKE_CERT_LEN];
-	struct mst_pledge_action a;
-
-	(void)state;
-	reach(PLEDGE_AWAIT_CACERTS);
-	a = respond(200, -1, new_ca(store, KEY_EVIL_CA));
-	assert_sends(a, MST_RES_ENROLLSTATUS);
-	assert_int_equal(a.because, MST_E_PLEDGE_CA_CERTS);
-}
-
 /* --- storage that is too small --- */
 
 static void
@@ -889,6 +824,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pvr_content),
 	cmocka_unit_test(pvr_created_on_needs_a_trusted_clock),
 	cmocka_unit_test(first_connect_is_provisional_idevid),
+	cmocka_unit_test(cbor_request_has_a_binary_nonce),
 	cmocka_unit_test(nonce_is_fresh_per_attempt),
 	cmocka_unit_test(no_chain_no_request),
 	cmocka_unit_test(bad_verdict_is_reported_then_left),
@@ -896,6 +832,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(voucher_of_other_media_is_refused),
 	cmocka_unit_test(good_verdict_words),
 	cmocka_unit_test(every_reason_is_safe_in_json),
+	cmocka_unit_test(pinned_key_leaves_the_proven_certificate_as_pin),
+	cmocka_unit_test(pinned_registrar_certificate_enrols),
+	cmocka_unit_test(nonceless_voucher_and_policy),
+	cmocka_unit_test(nonce_of_an_earlier_attempt_is_refused),
 	cmocka_unit_test(retry_after_is_capped),
 	cmocka_unit_test(resend_is_identical_on_the_same_connection),
 	cmocka_unit_test(resend_is_identical_on_a_new_connection),
@@ -904,6 +844,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(longer_chain_is_refused),
 	cmocka_unit_test(changed_certificate_behind_enroll_202),
 	cmocka_unit_test(enroll_202_resends_the_same_csr),
+	cmocka_unit_test(audit_pending_202_asks_cacerts_again),
+	cmocka_unit_test(renewal_202_reconnects_as_ldevid_and_resends),
 	cmocka_unit_test(waits_four_days_then_discovers),
 	cmocka_unit_test(unreachable_behind_202_is_asked_again),
 	cmocka_unit_test(peer_gone_behind_202_ends_the_attempt),
@@ -920,20 +862,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(gap_between_peers),
 	cmocka_unit_test(retry_after_of_a_refusal_is_heeded),
 	cmocka_unit_test(no_peer_waits_for_one),
-	cmocka_unit_test(est_order),
-	cmocka_unit_test(csrattrs_reach_the_csr),
-	cmocka_unit_test(bad_csrattrs_fail_the_enrolment),
-	cmocka_unit_test(failed_store_is_reported_and_nothing_kept),
-	cmocka_unit_test(report_on_a_new_connection_as_ldevid),
-	cmocka_unit_test(report_only_to_who_chains_to_the_anchors),
-	cmocka_unit_test(report_fails_for_ever_never_brski),
-	cmocka_unit_test(renewal_connects_as_ldevid_and_judges_first),
-	cmocka_unit_test(renewal_asks_simplereenroll),
-	cmocka_unit_test(failed_renewal_changes_nothing),
-	cmocka_unit_test(renewal_without_cacerts_keeps_the_anchors),
-	cmocka_unit_test(renewal_takes_new_with_old),
-	cmocka_unit_test(renewal_refuses_foreign_anchors),
-	cmocka_unit_test(bootstrap_refuses_anchors_that_the_pin_does_not_vouch_for),
 	cmocka_unit_test(small_buffers_fail_by_name),
 	cmocka_unit_test(renew_at_two_thirds),
 	cmocka_unit_test(state_names),
