@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the command line talks to a daemon: JSON lines over the UNIX socket in
- * the daemon's state folder, or, when no daemon runs, over the standard
- * streams of a `musterd --config FILE --admin` that is started for the
- * occasion and answers from the same database with the same code.
+ * How the command line talks to a daemon: JSON lines with a
+ * `musterd --config FILE --admin` that is started for the occasion. Where a
+ * daemon runs with that configuration, it relays to the daemon's control
+ * socket; where none runs, it answers from the same database with the same
+ * code. So nothing but the daemon's program ever opens the database.
  *
  * Request: {"verb": "device.list", "args": {...}}. Answers, any number of
  * progress lines and then exactly one end:
@@ -21,10 +22,10 @@
 
 struct control;
 /*
- * config: path of the daemon's configuration; socket: the control path that
- * the file names. Connects, or starts the daemon's binary (that beside the
- * running program, else the one in PATH) for admin. MST_E_CONTROL;
- * control_why() has words, the daemon's own standard error among them.
+ * config: path of the daemon's configuration. Starts musterd: that beside the
+ * running program, else the one in PATH. MST_E_CONTROL; control_why() has
+ * words. What the daemon says on its standard error is in control_why() too
+ * when a call fails because it ended.
  */
 MST_MUST_USE mst_err control_open(const char *config, struct control **out);
 void control_close(struct control *c);

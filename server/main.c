@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host/log.h"
+#include "server/admin/admin.h"
 #include "server/roles.h"
 
 static const char usage[] =
@@ -23,7 +24,8 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE  configuration, see musterd.conf(5)\n"
     "      --check        read the configuration, print what it says, and end\n"
-    "      --admin        serve one control channel on the standard streams, without listening\n"
+    "      --admin        serve one control channel on the standard streams: the daemon's, or,\n"
+    "                     where none runs, one of its own, without listening\n"
     "  -h, --help         this text\n"
     "  -V, --version      the version\n";
 
@@ -161,7 +163,8 @@ main(int argc, char **argv)
 	o = 0;
 	if (check)
 		describe(&c);
-	else
+	else if (mode != ROLES_ADMIN ||
+	         admin_relay(c.control, STDIN_FILENO, STDOUT_FILENO) != MST_OK)
 		o = serve(&c, mode);
 	arena_free(a);
 	return o;

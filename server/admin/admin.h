@@ -32,6 +32,11 @@ MST_MUST_USE mst_err admin_new(const struct admin_config *c, struct admin **out)
 void admin_free(struct admin *a);
 /* Listen on a UNIX socket (0600; callers must be root or the daemon's own user). MST_E_IO. */
 MST_MUST_USE mst_err admin_listen(struct admin *a, const char *path);
+/*
+ * Carry a channel to the daemon that listens on path, until either side ends.
+ * MST_E_NOT_FOUND: nobody listens there.
+ */
+MST_MUST_USE mst_err admin_relay(const char *path, int in, int out);
 /* Serve one channel until its input ends: musterd --admin. */
 void admin_serve(struct admin *a, int in, int out);
 
