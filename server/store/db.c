@@ -91,13 +91,13 @@ static mst_err
 failed(struct db *db, int rc)
 {
 	mst_err e = error_of(rc);
+	int os;
 
 	if (e == MST_OK)
 		return e;
-	if (rc == SQLITE_IOERR || (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_FULL ||
-	    (rc & 0xff) == SQLITE_CANTOPEN)
-		db_say(
-		    "%s (%s)", sqlite3_errmsg(db->conn), strerror(sqlite3_system_errno(db->conn)));
+	os = sqlite3_system_errno(db->conn);
+	if (e == MST_E_STORE_IO && os != 0)
+		db_say("%s: %s", sqlite3_errmsg(db->conn), strerror(os));
 	else
 		db_say("%s", sqlite3_errmsg(db->conn));
 	if (is_trouble(e) && db->trouble == MST_OK)
@@ -131,6 +131,7 @@ static const char *const pragmas[] = {
 	    "PRAGMA foreign_keys=1; PRAGMA temp_store=2; PRAGMA cache_size=-8000;"
 	    "PRAGMA trusted_schema=0; PRAGMA journal_size_limit=67108864;",
 	[DB_PLAIN] = "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA temp_store=2;",
+	[DB_LOOK] = "PRAGMA query_only=1;",
 	[DB_MEMORY] = "PRAGMA foreign_keys=1;",
 };
 
@@ -138,6 +139,7 @@ static const int open_flags[] = {
 	[DB_READ] = SQLITE_OPEN_READONLY,
 	[DB_WRITE] = SQLITE_OPEN_READWRITE,
 	[DB_PLAIN] = SQLITE_OPEN_READWRITE,
+	[DB_LOOK] = SQLITE_OPEN_READWRITE,
 	[DB_MEMORY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY,
 };
 
@@ -158,6 +160,8 @@ db_open(const char *path, enum db_mode mode, struct db **out)
 	}
 	(void)sqlite3_busy_timeout(db->conn, 5000);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (mode == DB_LOOK)
+		(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if ((e = db_exec(db, pragmas[mode])) != MST_OK)
 		goto out;
 	(void)sqlite3_wal_hook(db->conn, mode == DB_WRITE ? on_wal : NULL, db);

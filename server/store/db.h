@@ -22,6 +22,7 @@ enum db_mode {
 	DB_READ, /* never writes, never checkpoints */
 	DB_WRITE, /* the one of the writer: WAL, synchronous=FULL, no automatic checkpoint */
 	DB_PLAIN, /* a file nobody else has: rollback journal (backups being made) */
+	DB_LOOK, /* reads; may finish what a crash interrupted, changes nothing else */
 	DB_MEMORY, /* path ignored */
 };
 

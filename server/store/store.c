@@ -51,12 +51,16 @@ make_file(const char *path)
 	return MST_OK;
 }
 
-/* Before anything of the file is changed: is it ours, and not newer than this program? */
+/*
+ * Before anything of the file is changed: is it ours, and not newer than this
+ * program? Not read-only: a crash while the file was made leaves a rollback
+ * journal, which only a writing connection may roll back.
+ */
 static mst_err
 look_first(const char *path, const struct schema *schema, size_t *version)
 {
 	struct db *db = NULL;
-	mst_err e = db_open(path, DB_READ, &db);
+	mst_err e = db_open(path, DB_LOOK, &db);
 
 	if (e == MST_OK)
 		e = schema_version(db, schema, version);
