@@ -29,6 +29,30 @@ free_openssl(void *p)
 	OPENSSL_free(p);
 }
 
+/*
+ * Any BER form (indefinite or long-winded lengths, strings in pieces) is
+ * longer than the DER of the same value, and a tag that is not quite right
+ * comes out as another byte. The order of bytes is not compared: some signers
+ * leave SETs unsorted, which nothing depends on.
+ */
+static bool
+is_der(CMS_ContentInfo *cms, mst_span message)
+{
+	long count[256] = { 0 };
+	uint8_t *der = NULL;
+	int n = i2d_CMS_ContentInfo(cms, &der);
+	bool same = n > 0 && (size_t)n == message.len;
+
+	for (int i = 0; same && i < n; i++) {
+		count[der[i]]++;
+		count[message.ptr[i]]--;
+	}
+	for (int i = 0; i < 256; i++)
+		same = same && count[i] == 0;
+	OPENSSL_free(der);
+	return same;
+}
+
 /* CMS-1: DER and nothing after it. */
 static mst_err
 decode(struct arena *a, mst_span message, CMS_ContentInfo **out)
@@ -43,16 +67,92 @@ decode(struct arena *a, mst_span message, CMS_ContentInfo **out)
 		return MST_E_CMS;
 	if (arena_own(a, cms, free_cms) == NULL)
 		return MST_E_NOMEM;
-	/*
-	 * Any BER form (indefinite or long-winded lengths, strings in pieces) is
-	 * longer than the DER of the same value. Lengths are compared, not
-	 * bytes: some signers leave SETs unsorted, which nothing depends on.
-	 */
-	if (p != message.ptr + message.len || i2d_CMS_ContentInfo(cms, NULL) != (int)message.len)
-		return MST_E_CMS;
-	if (OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed)
+	if (p != message.ptr + message.len || !is_der(cms, message) ||
+	    OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed)
 		return MST_E_CMS;
 	*out = cms;
+	return MST_OK;
+}
+
+struct walk {
+	const uint8_t *p;
+	long left;
+	int tag;
+	long len; /* of the element at p, once peek() or enter() has read its head */
+};
+
+/* Read the head of the next element; p then stands at its content. */
+static int
+head(struct walk *w)
+{
+	const uint8_t *from = w->p;
+	int class;
+
+	if ((ASN1_get_object(&w->p, &w->len, &w->tag, &class, w->left) & 0x80) != 0)
+		return 0;
+	w->left -= w->p - from;
+	return 1;
+}
+
+static int
+enter(struct walk *w)
+{
+	if (!head(w))
+		return 0;
+	w->left = w->len;
+	return 1;
+}
+
+static int
+pass(struct walk *w)
+{
+	if (!head(w))
+		return 0;
+	w->p += w->len;
+	w->left -= w->len;
+	return 1;
+}
+
+/* An INTEGER of one byte, as every CMSVersion is. */
+static int
+version(struct walk *w, int *out)
+{
+	if (!head(w) || w->tag != V_ASN1_INTEGER || w->len != 1)
+		return 0;
+	*out = *w->p++;
+	w->left--;
+	return 1;
+}
+
+/*
+ * CMS-4, RFC 5652 5.1 and 5.3: the versions follow from the content. OpenSSL
+ * 3.0 has no function that tells them, and does not hold them to the rule.
+ */
+static mst_err
+judge_versions(mst_span message, const struct envelope *env, int by_key_id)
+{
+	struct walk w = { message.ptr, (long)message.len, 0, 0 };
+	int outer = 0, inner = 0;
+
+	/* ContentInfo, its type, [0], SignedData */
+	if (!enter(&w) || !pass(&w) || !enter(&w) || !enter(&w) || !version(&w, &outer))
+		return MST_E_CMS;
+	/* digestAlgorithms, encapContentInfo, [0] and [1] if any; then signerInfos */
+	if (!pass(&w) || !pass(&w))
+		return MST_E_CMS;
+	do {
+		if (!head(&w))
+			return MST_E_CMS;
+		if (w.tag == V_ASN1_SET)
+			break;
+		w.p += w.len;
+		w.left -= w.len;
+	} while (1);
+	w.left = w.len;
+	if (!enter(&w) || !version(&w, &inner))
+		return MST_E_CMS;
+	if (inner != (by_key_id != 0 ? 3 : 1) || outer != (!env->id_data || by_key_id != 0 ? 3 : 1))
+		return MST_E_CMS;
 	return MST_OK;
 }
 
@@ -157,18 +257,37 @@ judge_algorithms(CMS_SignerInfo *si)
 	return MST_E_CMS_ALGORITHM;
 }
 
+/* To the letter: CMS_SignerInfo_cert_cmp() finds "Example" and "EXAMPLE" equal. */
+static bool
+names(CMS_SignerInfo *si, X509 *cert)
+{
+	const uint8_t *a = NULL, *b = NULL;
+	ASN1_OCTET_STRING *key_id;
+	X509_NAME *issuer = NULL;
+	size_t a_len = 0, b_len = 0;
+
+	if (CMS_SignerInfo_cert_cmp(si, cert) != 0 ||
+	    CMS_SignerInfo_get0_signer_id(si, &key_id, &issuer, NULL) != 1)
+		return false;
+	if (issuer == NULL)
+		return true;
+	return X509_NAME_get0_der(issuer, &a, &a_len) == 1 &&
+	       X509_NAME_get0_der(X509_get_issuer_name(cert), &b, &b_len) == 1 &&
+	       mst_span_eq(mst_span_of(a, a_len), mst_span_of(b, b_len));
+}
+
 /* The first certificate that the signerInfo names. */
 static X509 *
-find_signer(CMS_SignerInfo *si, const STACK_OF(X509) * certs)
+find_signer(CMS_SignerInfo *si, const STACK_OF(X509) *certs)
 {
 	for (int i = 0; certs != NULL && i < sk_X509_num(certs); i++)
-		if (CMS_SignerInfo_cert_cmp(si, sk_X509_value(certs, i)) == 0)
+		if (names(si, sk_X509_value(certs, i)))
 			return sk_X509_value(certs, i);
 	return NULL;
 }
 
 static mst_err
-find_certs(struct arena *a, CMS_ContentInfo *cms, CMS_SignerInfo *si, const STACK_OF(X509) * extra,
+find_certs(struct arena *a, CMS_ContentInfo *cms, CMS_SignerInfo *si, const STACK_OF(X509) *extra,
     struct envelope *env)
 {
 	STACK_OF(X509) *certs = CMS_get1_certs(cms);
@@ -207,11 +326,11 @@ verify(CMS_ContentInfo *cms)
 }
 
 mst_err
-cms_open(struct arena *a, mst_span message, const STACK_OF(X509) * extra, struct envelope *out)
+cms_open(struct arena *a, mst_span message, const STACK_OF(X509) *extra, struct envelope *out)
 {
 	struct envelope env = *out;
-	STACK_OF(CMS_SignerInfo) * signers;
-	ASN1_OCTET_STRING **content;
+	STACK_OF(CMS_SignerInfo) *signers;
+	ASN1_OCTET_STRING **content, *key_id = NULL;
 	CMS_ContentInfo *cms = NULL;
 	CMS_SignerInfo *si;
 	mst_err e;
@@ -226,7 +345,9 @@ cms_open(struct arena *a, mst_span message, const STACK_OF(X509) * extra, struct
 	content = CMS_get0_content(cms);
 	if (content == NULL || *content == NULL)
 		return MST_E_CMS;
+	(void)CMS_SignerInfo_get0_signer_id(si, &key_id, NULL, NULL);
 	if ((e = judge_type(cms, &env)) != MST_OK ||
+	    (e = judge_versions(message, &env, key_id != NULL)) != MST_OK ||
 	    (e = judge_attributes(cms, si, &env)) != MST_OK ||
 	    (e = find_certs(a, cms, si, extra, &env)) != MST_OK ||
 	    (e = judge_algorithms(si)) != MST_OK || (e = verify(cms)) != MST_OK)
