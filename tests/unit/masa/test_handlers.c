@@ -527,6 +527,25 @@ rates(void **state)
 	world_free(&w);
 }
 
+/* 8.5: a MASA that cannot know the public CAs does not start. */
+static void
+open_refused(void **state)
+{
+	struct masa_config cfg = { .idevid_anchors_pem = pem_of(server.a, &pki.idevid_ca.cert, 1) };
+	struct masa *m = NULL;
+
+	(void)state;
+	cfg.public_cas = "/nonexistent/public.pem";
+	assert_int_equal(
+	    masa_open(&cfg, server.net, server.store, server.keys, &m), MST_E_NOT_FOUND);
+	cfg.public_cas = NULL;
+	cfg.slot_long = "longer";
+	assert_int_equal(
+	    masa_open(&cfg, server.net, server.store, server.keys, &m), MST_E_NOT_FOUND);
+	assert_non_null(strstr(masa_why(), "longer"));
+	assert_null(m);
+}
+
 /* --- audit log --- */
 
 static void
@@ -769,6 +788,8 @@ static const struct CMUnitTest first[] = {
 	{ "TLS-9 413 over the limit", large_body, NULL, NULL, NULL },
 	{ "405", method, NULL, NULL, NULL },
 	{ "8.4-1 429 by source", rates, NULL, NULL, NULL },
+	{ "8.5 no start without the list of public CAs, nor a slot", open_refused, NULL, NULL,
+	    NULL },
 	{ "AUD-1 the owner's request again", audit_owner, NULL, NULL, NULL },
 	{ "AUD-1 a new request of the same domain", audit_same_domain, NULL, NULL, NULL },
 	{ "AUD-2 never an owner: 404", audit_stranger, NULL, NULL, NULL },
