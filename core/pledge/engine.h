@@ -18,6 +18,8 @@ int64_t pledge_after(int64_t now, int64_t seconds);
 
 /* pledge_attempt.c: from finding a peer to a connection, and giving up. */
 void pledge_wait(action act, int64_t until);
+/* Until when what was asked for may stay unanswered. */
+int64_t pledge_deadline(const struct mst_pledge *p);
 void pledge_discover(struct mst_pledge *p, event ev, action act);
 void pledge_connected(struct mst_pledge *p, event ev, action act);
 void pledge_send(struct mst_pledge *p, event ev, action act, enum mst_resource what, mst_span body);

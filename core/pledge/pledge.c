@@ -43,6 +43,7 @@ mst_pledge_timers_default(void)
 		.backoff_first = 4,
 		.backoff_max = 3600,
 		.pending_share = 600,
+		.answer_max = 30,
 	};
 }
 
@@ -65,7 +66,6 @@ mst_pledge_init(struct mst_pledge *p, const struct mst_pledge_config *cfg)
 		.anchors = cfg->anchors,
 		.pending_since = MST_NO_TIME,
 		.next_start = INT64_MIN,
-		.deadline = NEVER,
 		.wake = NEVER,
 	};
 	p->cfg.pvr.len = p->cfg.scratch.len = p->cfg.keep.len = p->cfg.chain.len = 0;
@@ -111,11 +111,10 @@ on_tick(struct mst_pledge *p, event ev, action act)
 	case PLEDGE_AWAIT_CERT:
 	case PLEDGE_AWAIT_ENROLL_ACK: break;
 	}
-	if (ev->mono >= p->deadline)
-		pledge_lost(
-		    p, ev, act, MST_E_PLEDGE_PEER_LOST); /* section 9: 5 s without progress */
+	if (ev->mono >= pledge_deadline(p))
+		pledge_lost(p, ev, act, MST_E_PLEDGE_PEER_LOST);
 	else
-		pledge_wait(act, p->deadline);
+		pledge_wait(act, pledge_deadline(p));
 }
 
 static void

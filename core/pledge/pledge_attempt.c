@@ -31,7 +31,7 @@ forget_attempt(struct mst_pledge *p)
 	p->chain.count = 0;
 	p->csr = p->pinned_cert = p->ldevid = MST_NONE;
 	p->pending_since = MST_NO_TIME;
-	p->wake = p->deadline = NEVER;
+	p->wake = NEVER;
 	p->retry_gap = p->hint = 0;
 	p->connected = p->provisional = p->redirected = false;
 	p->last = MST_OK;
@@ -60,6 +60,30 @@ next_peer(struct mst_pledge *p, unsigned *number)
 	return best;
 }
 
+/*
+ * RFC 8995 5.1: without progress for 5 seconds, go on to a different proxy; if
+ * there is no other, the pledge may continue to wait. What a voucher or the
+ * anchors have proven is no slow impostor and is not dropped for another. One
+ * that was dropped before gets as long as it had to stay away: else a registrar
+ * whose MASA takes six seconds could never be joined.
+ */
+int64_t
+pledge_deadline(const struct mst_pledge *p)
+{
+	const struct mst_pledge_timers *t = &p->cfg.timers;
+	int64_t grown = p->peers[p->peer].backoff;
+	int64_t stalled = pledge_after(p->started, grown > t->stall ? grown : t->stall);
+	int64_t end = pledge_after(p->started, t->answer_max);
+
+	for (unsigned i = 0; p->provisional && i < MST_PLEDGE_PEERS_MAX; i++) {
+		int64_t due = p->peers[i].not_before > stalled ? p->peers[i].not_before : stalled;
+
+		if (i != p->peer && p->peers[i].there && due < end)
+			end = due;
+	}
+	return end;
+}
+
 static void
 connect_peer(struct mst_pledge *p, event ev, action act)
 {
@@ -70,8 +94,9 @@ connect_peer(struct mst_pledge *p, event ev, action act)
 	p->state = factory ? PLEDGE_CONNECTING : PLEDGE_CONNECTING_LDEVID;
 	p->provisional = factory;
 	p->connected = false;
-	p->deadline = pledge_after(ev->mono, p->cfg.timers.stall);
+	p->started = ev->mono;
 	act->kind = MST_ACT_CONNECT;
+	act->until = pledge_deadline(p);
 	act->peer = p->peer;
 	act->identity = factory ? MST_IDENTITY_IDEVID : MST_IDENTITY_LDEVID;
 	act->provisional = factory;
@@ -234,8 +259,9 @@ pledge_send(struct mst_pledge *p, event ev, action act, enum mst_resource what, 
 	    !p->provisional || what == MST_RES_REQUESTVOUCHER || what == MST_RES_VOUCHER_STATUS);
 	p->asked = what;
 	p->state = awaiting(what);
-	p->deadline = pledge_after(ev->mono, p->cfg.timers.stall);
+	p->started = ev->mono;
 	act->kind = MST_ACT_SEND;
+	act->until = pledge_deadline(p);
 	act->peer = p->peer;
 	act->resource = what;
 	act->media = what == MST_RES_REQUESTVOUCHER ? p->cfg.media : MST_MEDIA_NONE;

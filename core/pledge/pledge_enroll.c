@@ -97,7 +97,6 @@ static void
 keep(struct mst_pledge *p, action act)
 {
 	p->state = PLEDGE_STORING;
-	p->deadline = NEVER;
 	act->kind = MST_ACT_KEEP;
 	act->ldevid = p->ldevid;
 	act->anchors = p->anchors;

@@ -83,7 +83,7 @@ enum mst_pledge_mode {
 
 /* Numbers of seconds; mst_pledge_timers_default() gives those of requirements section 9. */
 struct mst_pledge_timers {
-	int64_t stall;		 /* 5: no progress on a connection */
+	int64_t stall; /* 5: without an answer on an unproven connection while others wait */
 	int64_t retry_after_cap; /* 60 */
 	int64_t pending_max;	 /* 4 days */
 	int64_t peer_gap;	 /* 4: between starts to different peers */
@@ -95,6 +95,8 @@ struct mst_pledge_timers {
 	 * device for four days). Without others pending_max alone counts.
 	 */
 	int64_t pending_share;
+	/* 30: without an answer when no other peer waits, or on a proven connection */
+	int64_t answer_max;
 };
 
 struct mst_pledge_config {
@@ -150,7 +152,7 @@ enum mst_identity { MST_IDENTITY_IDEVID, MST_IDENTITY_LDEVID };
 
 struct mst_pledge_action {
 	enum mst_pledge_act_kind kind;
-	int64_t until;
+	int64_t until; /* WAIT: see there. CONNECT, SEND: step with TICK then at the latest */
 	unsigned peer;
 	enum mst_identity identity;
 	/*
@@ -210,7 +212,7 @@ struct mst_pledge {
 	mst_span csr; /* in cfg.scratch: a 202 is answered with identical bytes */
 	enum mst_resource asked; /* the request under way or to be sent again */
 	int64_t ldevid_not_before, ldevid_not_after;
-	int64_t deadline;      /* of the answer awaited */
+	int64_t started;       /* when what is awaited was asked for */
 	int64_t pending_since; /* first 202 of this request, or MST_NO_TIME */
 	int64_t wake;	       /* when a pending request is sent again */
 	int64_t retry_gap;     /* doubles while a pending peer cannot be reached */

@@ -302,6 +302,21 @@ impostors_do_not_keep_the_honest_away(void **state)
 	}
 }
 
+/* Two ways to a registrar that takes six seconds: it must not be dropped after five for ever. */
+static void
+slow_registrars_are_joined(void **state)
+{
+	static const enum peer_kind two[] = { PEER_HONEST, PEER_HONEST };
+
+	(void)state;
+	world_init(&w, two, 2);
+	w.slow = 6;
+	world_boot(&w);
+	world_run(&w, STEPS);
+	must_be_enrolled("slow", 0);
+	assert_true(w.mono < 120);
+}
+
 /* Loss, damage, duplicates, lies, flapping peers, 202 and power cuts by seed. */
 static void
 chaos_by_seed(void **state)
@@ -363,6 +378,7 @@ main(void)
 		cmocka_unit_test(power_cut_at_every_action_of_a_renewal),
 		cmocka_unit_test(impostors_alone_never_win),
 		cmocka_unit_test(impostors_do_not_keep_the_honest_away),
+		cmocka_unit_test(slow_registrars_are_joined),
 		cmocka_unit_test(chaos_by_seed),
 	};
 

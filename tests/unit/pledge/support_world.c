@@ -376,6 +376,13 @@ do_send(struct world *w)
 		return;
 	}
 	serve(w, w->act.resource, body);
+	w->mono += w->slow;
+	w->ev.mono = w->mono;
+	if (w->slow > 0 && w->mono >= w->act.until) { /* too late for the engine */
+		w->mono = w->act.until;
+		w->ev = world_event(w, MST_EV_TICK);
+		return;
+	}
 	if (!passes(w)) {
 		lose_connection(w);
 		return;

@@ -71,6 +71,7 @@ struct world {
 	/* The honest registrar. */
 	unsigned voucher_202, enroll_202; /* so many times 202 first */
 	int64_t retry_after;
+	int64_t slow; /* seconds that every answer takes */
 	bool gate; /* voucher_status true was received */
 	unsigned reports_good, reports_bad, status_good, status_bad;
 	int script_status[MST_RES_SIMPLEREENROLL + 1]; /* 0: the honest answer */

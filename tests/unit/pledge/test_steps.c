@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/pledge/engine.h"
 #include "muster/base64.h"
 #include "unit/pledge/support_steps.h"
 
@@ -607,7 +608,7 @@ static const enum mst_pledge_state stalling[] = { PLEDGE_CONNECTING, PLEDGE_AWAI
 	PLEDGE_CONNECTING_LDEVID, PLEDGE_AWAIT_ENROLL_ACK };
 
 static void
-stall_of_five_seconds(void **state)
+patience_without_others(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(stalling); i++) {
@@ -616,11 +617,68 @@ stall_of_five_seconds(void **state)
 
 		reach(stalling[i]);
 		start = w.mono;
-		a = tick_at(start + 4);
+		assert_int_equal(w.act.until, start + 30); /* told with CONNECT and SEND */
+		a = tick_at(start + 29);
 		assert_int_equal(a.kind, MST_ACT_WAIT);
-		assert_int_equal(a.until, start + 5);
-		assert_gives_up(tick_at(start + 5), MST_E_PLEDGE_PEER_LOST);
+		assert_int_equal(a.until, start + 30);
+		assert_gives_up(tick_at(start + 30), MST_E_PLEDGE_PEER_LOST);
 	}
+}
+
+static void
+stall_of_five_seconds_while_others_wait(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(stalling); i++) {
+		bool proven =
+		    stalling[i] != PLEDGE_CONNECTING && stalling[i] != PLEDGE_AWAIT_VOUCHER;
+		struct mst_pledge_event ev;
+		int64_t start;
+
+		reach(stalling[i]);
+		start = w.mono;
+		ev = world_event(&w, MST_EV_PEER);
+		ev.peer = 1;
+		assert_int_equal(world_give(&w, ev).until - start, proven ? 30 : 5);
+		assert_int_equal(tick_at(start + 4).kind, MST_ACT_WAIT);
+		assert_int_equal(tick_at(start + 5).kind, proven ? MST_ACT_WAIT : MST_ACT_CLOSE);
+	}
+}
+
+static void
+stall_grows_with_the_backoff(void **state)
+{
+	static const int64_t waits[] = { 5, 5, 8, 16, 30, 30 };
+	int64_t at;
+
+	(void)state;
+	reach(PLEDGE_DISCOVER);
+	(void)world_give(&w, world_event(&w, MST_EV_PEER));
+	w.p.peers[1].there = true; /* always due */
+	w.p.peers[1].not_before = 0;
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		at = w.mono;
+		w.p.peers[0].there = true;
+		assert_int_equal(pledge_deadline(&w.p) - at, waits[i]);
+		(void)failed(MST_E_UNREACHABLE);
+		w.p.peers[1].there = false;
+		(void)tick_at(w.mono + 10000);
+		w.p.peers[1].there = true;
+	}
+}
+
+static void
+stall_lasts_until_the_other_is_due(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	reach(PLEDGE_AWAIT_VOUCHER);
+	start = w.mono;
+	w.p.peers[1].there = true;
+	w.p.peers[1].not_before = start + 12; /* it failed a moment ago */
+	assert_int_equal(tick_at(start + 5).until, start + 12);
+	assert_gives_up(tick_at(start + 12), MST_E_PLEDGE_PEER_LOST);
 }
 
 static void
@@ -854,7 +912,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_redirect_gets_its_own_request),
 	cmocka_unit_test(no_redirect_behind_a_202),
 	cmocka_unit_test(unasked_connection_after_the_voucher_ends_it),
-	cmocka_unit_test(stall_of_five_seconds),
+	cmocka_unit_test(patience_without_others),
+	cmocka_unit_test(stall_of_five_seconds_while_others_wait),
+	cmocka_unit_test(stall_grows_with_the_backoff),
+	cmocka_unit_test(stall_lasts_until_the_other_is_due),
 	cmocka_unit_test(backoff_doubles_to_an_hour),
 	cmocka_unit_test(backoff_is_each_peers_own),
 	cmocka_unit_test(reappearing_does_not_shorten_backoff),
