@@ -135,6 +135,7 @@ store_open_schema(const char *path, const struct schema *schema, struct store **
 		return MST_E_NOMEM;
 	s->lock_fd = -1;
 	s->tail = &s->head;
+	s->checkpoint_at = STORE_WAL_FRAMES;
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	if (store_fault_hook != NULL)

@@ -31,7 +31,8 @@ struct reader {
 struct store {
 	char *path;
 	int lock_fd;
-	struct db *db; /* the writer's, once its thread runs */
+	struct db *db; /* this and the next two are the writer's, once its thread runs */
+	int wal_seen, checkpoint_at;
 	pthread_t thread;
 	bool running;
 	pthread_key_t reader_key;

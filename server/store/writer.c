@@ -9,7 +9,6 @@
  * failed one. A power cut in between may bring them back: then something is
  * recorded that was refused, never the reverse.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "host/log.h"
@@ -29,7 +28,6 @@ push(struct store *s, struct job *j)
 {
 	atomic_fetch_add(&s->backlog, 1);
 	pthread_mutex_lock(&s->mutex);
-	assert(!s->stop);
 	*s->tail = j;
 	s->tail = &j->next;
 	pthread_cond_signal(&s->wake);
@@ -223,15 +221,25 @@ answer(struct store *s, struct job *first, size_t count)
 	}
 }
 
-/* After the answers, so that nobody waits for it. */
+/*
+ * After the answers, so that nobody waits for it. A reader that stays in an
+ * old snapshot (a backup) keeps the WAL from starting over: then the next try
+ * is not each batch but STORE_WAL_FRAMES later.
+ */
 static void
 checkpoint(struct store *s)
 {
-	if (db_wal_frames(s->db) < STORE_WAL_FRAMES)
+	int frames = db_wal_frames(s->db);
+
+	if (frames < s->wal_seen)
+		s->checkpoint_at = STORE_WAL_FRAMES; /* it has started over */
+	s->wal_seen = frames;
+	if (frames < s->checkpoint_at)
 		return;
 	fault("checkpoint");
 	if (db_checkpoint(s->db, DB_CHECKPOINT_PASSIVE) != MST_OK)
 		log_line(LOG_ERROR_, "store: checkpoint: %s", store_why());
+	s->checkpoint_at = frames + STORE_WAL_FRAMES;
 }
 
 void *

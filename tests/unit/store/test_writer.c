@@ -77,7 +77,7 @@ refused_job_undoes_itself(void **state)
 struct gate {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool open;
+	bool entered, open;
 };
 
 static mst_err
@@ -87,6 +87,8 @@ wait_at_gate(struct db *db, void *arg)
 
 	(void)db;
 	pthread_mutex_lock(&g->mutex);
+	g->entered = true;
+	pthread_cond_broadcast(&g->cond);
 	while (!g->open)
 		pthread_cond_wait(&g->cond, &g->mutex);
 	pthread_mutex_unlock(&g->mutex);
@@ -98,8 +100,12 @@ gate_init(struct gate *g, struct store *s)
 {
 	pthread_mutex_init(&g->mutex, NULL);
 	pthread_cond_init(&g->cond, NULL);
-	g->open = false;
+	g->entered = g->open = false;
 	store_write(s, wait_at_gate, NULL, g, NULL, NULL);
+	pthread_mutex_lock(&g->mutex);
+	while (!g->entered)
+		pthread_cond_wait(&g->cond, &g->mutex);
+	pthread_mutex_unlock(&g->mutex);
 }
 
 static void
@@ -107,7 +113,7 @@ gate_open(struct gate *g)
 {
 	pthread_mutex_lock(&g->mutex);
 	g->open = true;
-	pthread_cond_signal(&g->cond);
+	pthread_cond_broadcast(&g->cond);
 	pthread_mutex_unlock(&g->mutex);
 }
 
@@ -371,6 +377,31 @@ wal_is_emptied_by_the_writer(void **state)
 	assert_int_equal(store_verify(w->path), MST_OK);
 }
 
+static void
+wal_starts_over_after_a_long_reader(void **state)
+{
+	struct world *w = *state;
+	struct store *s = opened(w);
+	char *words = arena_alloc(w->a, 60001);
+	struct query q;
+	int i;
+
+	memset(words, 'x', 60000);
+	assert_int_equal(store_write_wait(s, add_row, words), MST_OK);
+	query_init(&q, store_reader(s), "SELECT seq FROM trail");
+	assert_true(query_row(&q)); /* its snapshot stands until query_end */
+	for (i = 0; i < 700; i++)
+		assert_int_equal(store_write_wait(s, add_row, words), MST_OK);
+	assert_true(db_wal_frames(s->db) > STORE_WAL_FRAMES);
+	assert_int_equal(query_end(&q), MST_OK);
+	for (i = 0; i < 700; i++)
+		assert_int_equal(store_write_wait(s, add_row, words), MST_OK);
+	assert_true(db_wal_frames(s->db) < STORE_WAL_FRAMES);
+	assert_int_equal(rows_now(s), 1401);
+	store_close(s);
+	assert_int_equal(store_verify(w->path), MST_OK);
+}
+
 /* SEC-1 fail closed: what the disk did not take is refused, and what was taken stays. */
 static void
 fill_disk(struct store *s, struct world *w, int64_t *stored, mst_err *refusal)
@@ -467,6 +498,7 @@ main(void)
 		T(reader_cannot_write),
 		T(reader_that_cannot_be_opened_says_so),
 		T(wal_is_emptied_by_the_writer),
+		T(wal_starts_over_after_a_long_reader),
 		T(file_size_limit_refuses_then_recovers),
 		T(full_disk_SEC_1_refuses_then_recovers),
 	};
