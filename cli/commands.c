@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nouns, in the order in which --help shows them. */
+#include "cli/cli.h"
+#include "cli/commands.h"
+
+const struct cli_command *const cli_tables[] = {
+	cmd_explain,
+	cmd_help,
+	NULL,
+};

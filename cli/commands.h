@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+/* One a file: cmd_<noun>.c. */
+extern const struct cli_command cmd_explain[], cmd_help[];
+
+#endif
