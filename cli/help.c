@@ -178,7 +178,8 @@ help_completion(FILE *f)
 			fprintf(f, "%s ", k->verb);
 			last = k->noun;
 		}
-	fputs("\" ;;\n\t\t\tesac\n\t\tfi\n\tfi\n"
+	fputs(last[0] != '\0' ? "\" ;;\n" : "", f);
+	fputs("\t\t\tesac\n\t\tfi\n\tfi\n"
 	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
 	      "\t[ ${#COMPREPLY[@]} != 0 ] || mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n}\n"
 	      "complete -F _muster muster\n",
