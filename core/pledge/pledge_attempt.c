@@ -63,16 +63,15 @@ next_peer(struct mst_pledge *p, unsigned *number)
 /*
  * RFC 8995 5.1: without progress for 5 seconds, go on to a different proxy; if
  * there is no other, the pledge may continue to wait. What a voucher or the
- * anchors have proven is no slow impostor and is not dropped for another. One
- * that was dropped before gets as long as it had to stay away: else a registrar
- * whose MASA takes six seconds could never be joined.
+ * anchors have proven is no slow impostor and is not dropped for another.
+ * Back-off makes the others due ever later, so a registrar whose MASA takes
+ * more than five seconds gets its time after a few rounds.
  */
 int64_t
 pledge_deadline(const struct mst_pledge *p)
 {
 	const struct mst_pledge_timers *t = &p->cfg.timers;
-	int64_t grown = p->peers[p->peer].backoff;
-	int64_t stalled = pledge_after(p->started, grown > t->stall ? grown : t->stall);
+	int64_t stalled = pledge_after(p->started, t->stall);
 	int64_t end = pledge_after(p->started, t->answer_max);
 
 	for (unsigned i = 0; p->provisional && i < MST_PLEDGE_PEERS_MAX; i++) {

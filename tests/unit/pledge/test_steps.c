@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/pledge/engine.h"
 #include "muster/base64.h"
 #include "unit/pledge/support_steps.h"
 
@@ -646,28 +645,6 @@ stall_of_five_seconds_while_others_wait(void **state)
 }
 
 static void
-stall_grows_with_the_backoff(void **state)
-{
-	static const int64_t waits[] = { 5, 5, 8, 16, 30, 30 };
-	int64_t at;
-
-	(void)state;
-	reach(PLEDGE_DISCOVER);
-	(void)world_give(&w, world_event(&w, MST_EV_PEER));
-	w.p.peers[1].there = true; /* always due */
-	w.p.peers[1].not_before = 0;
-	for (size_t i = 0; i < COUNT(waits); i++) {
-		at = w.mono;
-		w.p.peers[0].there = true;
-		assert_int_equal(pledge_deadline(&w.p) - at, waits[i]);
-		(void)failed(MST_E_UNREACHABLE);
-		w.p.peers[1].there = false;
-		(void)tick_at(w.mono + 10000);
-		w.p.peers[1].there = true;
-	}
-}
-
-static void
 stall_lasts_until_the_other_is_due(void **state)
 {
 	int64_t start;
@@ -914,7 +891,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(unasked_connection_after_the_voucher_ends_it),
 	cmocka_unit_test(patience_without_others),
 	cmocka_unit_test(stall_of_five_seconds_while_others_wait),
-	cmocka_unit_test(stall_grows_with_the_backoff),
 	cmocka_unit_test(stall_lasts_until_the_other_is_due),
 	cmocka_unit_test(backoff_doubles_to_an_hour),
 	cmocka_unit_test(backoff_is_each_peers_own),
