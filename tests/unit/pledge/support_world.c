@@ -512,6 +512,13 @@ world_until(struct world *w, enum mst_pledge_state state, unsigned steps)
 	return w->p.state == state;
 }
 
+void
+world_answer(struct world *w)
+{
+	perform(w);
+	mst_pledge_step(&w->p, &w->ev, &w->act);
+}
+
 struct mst_pledge_action
 world_give(struct world *w, struct mst_pledge_event ev)
 {

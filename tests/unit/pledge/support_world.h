@@ -122,6 +122,8 @@ void world_step(struct world *w);
 bool world_run(struct world *w, unsigned steps);
 /* Step until the engine is in state (true) or that many steps. */
 bool world_until(struct world *w, enum mst_pledge_state state, unsigned steps);
+/* Do what .act wants and step the engine once with what came of it. */
+void world_answer(struct world *w);
 /* Hand the engine this event alone and take its action, nothing else. */
 struct mst_pledge_action world_give(struct world *w, struct mst_pledge_event ev);
 /* An event of this kind at the present time. */

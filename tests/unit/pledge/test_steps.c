@@ -449,6 +449,32 @@ audit_pending_202_asks_cacerts_again(void **state)
 	assert_sends(connected(world_chain(&w, PEER_HONEST)), MST_RES_CACERTS);
 }
 
+/* What was promised behind a 202 has come; a connection lost after that is lost. */
+static void
+an_answer_ends_the_202(void **state)
+{
+	static const enum mst_pledge_state after[] = { PLEDGE_AWAIT_STATUS_ACK,
+		PLEDGE_AWAIT_CSRATTRS, PLEDGE_AWAIT_CERT };
+	static const enum mst_pledge_state before[] = { PLEDGE_AWAIT_VOUCHER, PLEDGE_AWAIT_CACERTS,
+		PLEDGE_AWAIT_CSRATTRS };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(after); i++) {
+		struct mst_pledge_action a;
+
+		reach(before[i]);
+		a = respond(202, 10, MST_NONE);
+		w.act = tick_at(a.until);
+		assert_int_equal(w.act.kind, MST_ACT_SEND);
+		if (before[i] == PLEDGE_AWAIT_CSRATTRS)
+			(void)respond(404, -1, MST_NONE);
+		else
+			world_answer(&w);
+		assert_int_equal(w.p.state, after[i]);
+		assert_gives_up(failed(MST_E_UNREACHABLE), MST_E_UNREACHABLE);
+	}
+}
+
 static void
 renewal_202_reconnects_as_ldevid_and_resends(void **state)
 {
@@ -880,6 +906,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(changed_certificate_behind_enroll_202),
 	cmocka_unit_test(enroll_202_resends_the_same_csr),
 	cmocka_unit_test(audit_pending_202_asks_cacerts_again),
+	cmocka_unit_test(an_answer_ends_the_202),
 	cmocka_unit_test(renewal_202_reconnects_as_ldevid_and_resends),
 	cmocka_unit_test(waits_four_days_then_discovers),
 	cmocka_unit_test(unreachable_behind_202_is_asked_again),
