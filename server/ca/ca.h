@@ -37,7 +37,8 @@ struct ca_profile {
 
 struct ca_config {
 	const char *label;    /* "" is the default CA */
-	const char *slot;     /* of the key process, purpose KEYS_CA; its file holds certificate, then chain */
+	/* Of the key process, purpose KEYS_CA, no other label's; its file holds the certificate, then the chain with the root. */
+	const char *slot;
 	const char *old_slot; /* the former root, still in the key process, while a rollover runs; else NULL */
 	const char *rollover_path; /* PEM of OldWithOld, OldWithNew, NewWithOld; made from the two slots when absent */
 	const char *crl_url;  /* for CRL distribution points; NULL: none */
@@ -81,8 +82,10 @@ mst_span ca_cacerts(const struct ca *ca, const char *label);
 /* The same as certificates, borrowed. */
 const STACK_OF(X509) *ca_certs(const struct ca *ca, const char *label);
 /*
- * Anchors of what this site calls its own: the roots, present and former, of
- * every label. Intermediates are in *untrusted for chains that lack them. Borrowed.
+ * Anchors of what this site calls its own: the roots, present and former, and
+ * the issuing CAs of every label, so that a device may send its certificate
+ * alone. Intermediates and rollover certificates are in *untrusted too, for who
+ * wants the whole chain; NULL allowed. Borrowed.
  */
 const struct anchors *ca_anchors(const struct ca *ca, const STACK_OF(X509) **untrusted);
 /* The newest CRL, copied into the arena. MST_E_NOT_FOUND before the first; MST_E_EST_LABEL. */
@@ -103,8 +106,8 @@ MST_MUST_USE mst_err ca_loop_new(struct ca *ca, const struct ca_host *host, stru
 MST_MUST_USE mst_err ca_loop_new_net(struct ca *ca, struct net_loop *l, struct ca_loop **out);
 /*
  * When the loop no longer runs. Orders still on their way end with
- * MST_E_CANCELLED; the store must have run dry before (its callbacks name the
- * loop), or be closed after the loop with the loop's posts dropped.
+ * MST_E_CANCELLED. The store must still be open. Callbacks of it that are
+ * posted later find nothing to do.
  */
 void ca_loop_free(struct ca_loop *l);
 struct ca *ca_loop_ca(const struct ca_loop *l);
@@ -135,12 +138,13 @@ typedef void (*ca_done)(void *arg, mst_err e, mst_span der, const struct cert_ro
  * done is called exactly once, later, on the loop's thread, when the
  * certificate is durable. The order is copied. The same order_key gets the
  * same certificate, whether it is on its way, was issued before, or was cut
- * off by a crash before it was signed (then: same serial and fields).
+ * off by a crash before it was signed (then: same serial and fields). Only
+ * when that certificate has expired is it a new order. The "also" of an order
+ * that joins one on its way is not called.
  * MST_E_EST_LABEL, MST_E_CA_PROFILE, MST_E_CSR_SAN (a kind of name that the
  * profile does not allow), MST_E_CSR_KEY, MST_E_CSR_SUBJECT,
  * MST_E_CSR_KEY_REUSED, MST_E_CA_VALIDITY, MST_E_CA_SERIAL, MST_E_X509_REVOKED
- * (the order's certificate was revoked), MST_E_X509_EXPIRED (it has expired),
- * MST_E_KEY_*, MST_E_STORE_*.
+ * (the order's certificate was revoked), MST_E_KEY_*, MST_E_STORE_*.
  */
 void ca_issue(struct ca_loop *l, const struct ca_order *o, ca_done done, void *arg);
 
