@@ -4,6 +4,10 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_tables[] = {
+	cmd_device,
+	cmd_manufacturer,
+	cmd_cert,
+	cmd_site,
 	cmd_explain,
 	cmd_help,
 	NULL,

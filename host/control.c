@@ -26,9 +26,9 @@ control_why(void)
 	return why;
 }
 
-/* The daemon beside this program, so that a build folder or /usr/local works as installed. */
-static void
-daemon_path(char *out, size_t cap)
+/* So that a build folder or /usr/local works as installed. */
+void
+control_daemon_path(char *out, size_t cap)
 {
 	static const char *const places[] = { "musterd", "../sbin/musterd" };
 	char self[1024];
@@ -52,7 +52,7 @@ become_daemon(const char *config, int io, int errors)
 	char path[1200];
 	sigset_t none;
 
-	daemon_path(path, sizeof path);
+	control_daemon_path(path, sizeof path);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	dup2(io, STDIN_FILENO);

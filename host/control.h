@@ -20,6 +20,9 @@
 
 #define CONTROL_LINE_BYTES (4 << 20) /* of one line, either way */
 
+/* Path of the daemon's program: beside the running one, in ../sbin, else "musterd" for PATH. */
+void control_daemon_path(char *out, size_t cap);
+
 struct control;
 /*
  * config: path of the daemon's configuration. Starts musterd: that beside the

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cert: what the site's CA has issued. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+
+static int
+list(struct cli *c)
+{
+	static const struct cli_column columns[] = { { "serial", "SERIAL" }, { "state", "STATE" },
+		{ "subject", "SUBJECT" }, { "not_after", "NOT AFTER" },
+		{ "identity", "ASKED BY" } };
+	json_t *data;
+	int code = cli_daemon(
+	    c, "cert.list", json_pack("{s:s?}", "device", cli_option(c, "device")), NULL, &data);
+
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	cli_table(c, data, columns, 5);
+	json_decref(data);
+	return CLI_OK;
+}
+
+static int
+show(struct cli *c)
+{
+	json_t *data;
+	int code =
+	    cli_daemon(c, "cert.show", json_pack("{s:s}", "serial", c->argv[0]), NULL, &data);
+	const char *key;
+	json_t *v;
+
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	json_object_foreach(data, key, v)
+	{
+		if (json_is_string(v) && strcmp(key, "pem") != 0)
+			printf("%-13s %s\n", key, json_string_value(v));
+	}
+	if (json_is_string(json_object_get(data, "pem")))
+		fputs(json_string_value(json_object_get(data, "pem")), stdout);
+	json_decref(data);
+	return CLI_OK;
+}
+
+/* RFC 5280 5.3.1. */
+static const char *const reasons[] = { "unspecified", "keyCompromise", "cACompromise",
+	"affiliationChanged", "superseded", "cessationOfOperation", "certificateHold", NULL, NULL,
+	"privilegeWithdrawn", "aACompromise" };
+
+static int
+revoke(struct cli *c)
+{
+	const char *reason = cli_option(c, "reason");
+	int number = reason == NULL ? 0 : -1, code;
+	json_t *data;
+
+	for (int i = 0; reason != NULL && i < (int)(sizeof reasons / sizeof reasons[0]); i++)
+		if (reasons[i] != NULL && strcasecmp(reason, reasons[i]) == 0)
+			number = i;
+	if (number < 0)
+		return cli_fail(c, CLI_USAGE,
+		    "no reason \"%s\"; RFC 5280 has unspecified, keyCompromise, superseded, "
+		    "cessationOfOperation, ...",
+		    reason);
+	code = cli_daemon(c, "cert.revoke",
+	    json_pack("{s:s,s:i}", "serial", c->argv[0], "reason", number), NULL, &data);
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	cli_say(c, "revoked; the new CRL is out");
+	json_decref(data);
+	return CLI_OK;
+}
+
+static const struct cli_option list_options[] = {
+	{ "device", "SERIAL", "only those of this device" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option revoke_options[] = {
+	{ "reason", "REASON", "as RFC 5280 5.3.1 calls them (default: unspecified)" },
+	{ NULL, NULL, NULL },
+};
+
+const struct cli_command cmd_cert[] = {
+	{ "cert", "list", "", "certificates issued, newest first", NULL, list_options, list },
+	{ "cert", "show", "SERIAL", "one certificate, by its serial number in hexadecimal", NULL,
+	    NULL, show },
+	{ "cert", "revoke", "SERIAL", "take a certificate back and publish a new CRL",
+	    "It holds at once for this site's own services; others see it in the CRL.",
+	    revoke_options, revoke },
+	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+};
