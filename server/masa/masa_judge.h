@@ -103,6 +103,11 @@ MST_MUST_USE mst_err masa_rvr_open(const struct masa_judge_in *in, struct arena 
     struct masa_report *report, struct masa_rvr *out);
 /* The chain of an opened envelope (step 3). MST_E_RVR_CHAIN. */
 MST_MUST_USE mst_err masa_rvr_chain(struct masa_rvr *r);
+/* Add words to report->detail. */
+void masa_note(struct arena *a, struct masa_report *report, const char *words);
+/* The nearest nextUpdate after `after` of a CRL in pem about an issuer of r's chain; INT64_MAX:
+ * there is none. */
+int64_t masa_crl_next(mst_span pem, const struct masa_rvr *r, int64_t after);
 /* Step 7, with the tolerant readings of ID-8. */
 MST_MUST_USE mst_err masa_rvr_device(const struct masa_judge_in *in, struct arena *a,
     const struct mst_voucher_claims *claims, struct masa_report *report, struct masa_device *out);

@@ -101,9 +101,8 @@ seconds_of(const ASN1_TIME *t)
 	return (int64_t)timegm(&tm);
 }
 
-/* The nearest nextUpdate of a CRL about one of the chain's issuers, among those still to come. */
-static int64_t
-crl_bound(mst_span pem, const struct masa_rvr *r, int64_t now)
+int64_t
+masa_crl_next(mst_span pem, const struct masa_rvr *r, int64_t after)
 {
 	int64_t least = INT64_MAX;
 	X509_CRL *crl;
@@ -118,7 +117,7 @@ crl_bound(mst_span pem, const struct masa_rvr *r, int64_t now)
 		for (size_t i = 0; i < r->count; i++)
 			if (X509_NAME_cmp(
 			        X509_CRL_get_issuer(crl), X509_get_issuer_name(r->chain[i])) == 0 &&
-			    next > now && next < least)
+			    next > after && next < least)
 				least = next;
 		X509_CRL_free(crl);
 	}
@@ -133,8 +132,9 @@ expiry(const struct masa_judge_in *in, const struct masa_rvr *r, X509 *pin)
 	int64_t bounds[] = {
 		seconds_of(X509_get0_notAfter(r->env.signer)),
 		seconds_of(X509_get0_notAfter(pin)),
-		crl_bound(in->policy->crl_pem, r, in->clock.now),
-		crl_bound(r->party != NULL ? r->party->row.crl_pem : MST_NONE, r, in->clock.now),
+		masa_crl_next(in->policy->crl_pem, r, in->clock.now),
+		masa_crl_next(
+		    r->party != NULL ? r->party->row.crl_pem : MST_NONE, r, in->clock.now),
 	};
 	int64_t at = in->clock.now + in->policy->nonceless_seconds;
 

@@ -43,6 +43,16 @@ rvr_name(mst_err e)
 	return MST_E_RVR_PARSE;
 }
 
+void
+masa_note(struct arena *a, struct masa_report *report, const char *words)
+{
+	const char *both =
+	    report->detail == NULL ? words : arena_printf(a, "%s; %s", report->detail, words);
+
+	if (both != NULL)
+		report->detail = both;
+}
+
 static bool
 in_chain(const struct masa_rvr *r, const X509 *cert)
 {
@@ -176,6 +186,23 @@ verify_chain(const struct masa_judge_in *in, struct arena *a, const struct masa_
 	return e;
 }
 
+/* 8.4 step 5: a soft failure is passed, not passed over. */
+static void
+note_revocation(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r,
+    struct masa_report *report)
+{
+	X509 *ee = r->env.signer;
+	mst_span theirs = r->party != NULL ? r->party->row.crl_pem : MST_NONE;
+
+	if (X509_get_ext_by_NID(ee, NID_crl_distribution_points, -1) < 0 &&
+	    X509_get_ext_by_NID(ee, NID_info_access, -1) < 0)
+		return;
+	if (masa_crl_next(in->policy->crl_pem, r, in->clock.now) == INT64_MAX &&
+	    masa_crl_next(theirs, r, in->clock.now) == INT64_MAX)
+		masa_note(
+		    a, report, "revocation of the registrar not checked: no current CRL here");
+}
+
 /* The customer who asks: as authenticated, else as the request's own chain shows (5.5.4). */
 static void
 find_party(const struct masa_judge_in *in, struct masa_rvr *r)
@@ -302,7 +329,7 @@ masa_rvr_device(const struct masa_judge_in *in, struct arena *a, const struct ms
 	if (e == MST_E_NOT_FOUND)
 		e = device_by_name(in, a, c, out);
 	if (e == MST_OK)
-		report->detail = "legacy form of idevid-issuer";
+		masa_note(a, report, "legacy form of idevid-issuer");
 	return e;
 }
 
@@ -332,6 +359,7 @@ masa_rvr_open(const struct masa_judge_in *in, struct arena *a, struct masa_repor
 		report->detail = arena_printf(a, "%s", cert_why());
 		return e;
 	}
+	note_revocation(in, a, &r, report);
 	/* 8.4 step 6, RFC 8995 5.5.4: MUST be signed by a registrar. */
 	if (!cert_has_eku(r.env.signer, CERT_OID_CMC_RA))
 		return MST_E_RVR_NOT_RA;

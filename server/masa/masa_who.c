@@ -4,6 +4,8 @@
  * A client certificate that is no customer's is no fault: most registrars have
  * one that this MASA does not know, and a nonced request may be anonymous.
  */
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 #include "server/masa/masa_room.h"
 
 #define CUSTOMERS_US 1000000
+#define SOURCE_LEN 48 /* as in struct net_peer */
 
 /* What a connection remembers of its certificate: the judgement, and of which set. */
 struct note {
@@ -94,6 +97,21 @@ by_tls(struct net_request *rq, const struct masa_who *who, uint64_t version)
 	return p;
 }
 
+/* A host has a whole /64 of IPv6 to ask from; it is one source. */
+static void
+source_key(const char *source, char key[SOURCE_LEN])
+{
+	struct in6_addr a;
+
+	if (inet_pton(AF_INET6, source, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a)) {
+		snprintf(key, SOURCE_LEN, "%s", source);
+		return;
+	}
+	memset(&a.s6_addr[8], 0, 8);
+	if (inet_ntop(AF_INET6, &a, key, SOURCE_LEN) == NULL)
+		key[0] = '\0';
+}
+
 struct asking {
 	struct masa *m;
 	struct net_request *rq;
@@ -102,8 +120,7 @@ struct asking {
 	void *arg;
 	const struct masa_party *candidate;
 	struct masa_auth_job job;
-	int64_t retry_after;
-	mst_err err;
+	char source[SOURCE_LEN]; /* what rates are counted by */
 };
 
 /* The customer's own rate, then on. */
@@ -130,7 +147,7 @@ refuse_late(void *arg)
 static void
 wrong_password(struct asking *k)
 {
-	(void)masa_rate_take(k->m->failures, k->rq->peer->source, clock_mono_us());
+	(void)masa_rate_take(k->m->failures, k->source, clock_mono_us());
 	if (net_after(k->rq->loop, k->m->cfg.failure_delay_ms, refuse_late, k) == NULL)
 		refuse_late(k);
 }
@@ -159,11 +176,11 @@ static void
 by_basic(struct asking *k)
 {
 	struct masa_auth_job *job = &k->job;
+	int64_t wait = masa_rate_look(k->m->failures, k->source, clock_mono_us());
 	mst_err e;
 
-	if ((k->retry_after =
-	            masa_rate_look(k->m->failures, k->rq->peer->source, clock_mono_us())) != 0) {
-		k->next(k->arg, MST_E_CUSTOMER_RATE, k->retry_after);
+	if (wait != 0) {
+		k->next(k->arg, MST_E_CUSTOMER_RATE, wait);
 		return;
 	}
 	e = masa_basic_parse(k->rq->arena, k->rq->authorization, &job->user, &job->password);
@@ -198,7 +215,8 @@ masa_who(
 		return;
 	}
 	*k = (struct asking){ .m = m, .rq = rq, .who = who, .next = next, .arg = arg };
-	if ((wait = masa_rate_take(m->by_source, rq->peer->source, clock_mono_us())) != 0) {
+	source_key(rq->peer->source, k->source);
+	if ((wait = masa_rate_take(m->by_source, k->source, clock_mono_us())) != 0) {
 		next(arg, MST_E_CUSTOMER_RATE, wait);
 		return;
 	}

@@ -132,11 +132,15 @@ server_start(void)
 	if (masa_open(&cfg, server.net, server.store, server.keys, &server.masa) != MST_OK)
 		fail_msg("masa: %s", masa_why());
 	cfg.source_per_minute = 2;
-	cfg.failures_per_minute = 1;
 	if (masa_open(&cfg, server.net, server.store, server.keys, &server.strict) != MST_OK)
+		fail_msg("masa: %s", masa_why());
+	cfg.source_per_minute = 0;
+	cfg.failures_per_minute = 1;
+	if (masa_open(&cfg, server.net, server.store, server.keys, &server.slow) != MST_OK)
 		fail_msg("masa: %s", masa_why());
 	server.port = listen_on(server.masa, "masa");
 	server.strict_port = listen_on(server.strict, "masa");
+	server.slow_port = listen_on(server.slow, "masa");
 	assert_int_equal(pthread_create(&server.thread, NULL, run, NULL), 0);
 }
 
@@ -163,6 +167,7 @@ server_stop(void)
 	pthread_join(server.thread, NULL);
 	masa_close(server.masa);
 	masa_close(server.strict);
+	masa_close(server.slow);
 	net_free(server.net);
 	keys_stop(server.keys);
 	store_close(server.store);
@@ -333,6 +338,7 @@ server_be(struct world *w)
 	server_write(be, w);
 	masa_reload(server.masa);
 	masa_reload(server.strict);
+	masa_reload(server.slow);
 }
 
 size_t

@@ -13,8 +13,9 @@ struct server {
 	struct keys *keys;
 	struct store *store;
 	struct net *net;
-	struct masa *masa, *strict; /* strict: two requests a minute, two wrong passwords */
-	int port, strict_port;
+	struct masa *masa, *strict,
+	    *slow; /* strict: two requests a minute; slow: one wrong password */
+	int port, strict_port, slow_port;
 	pthread_t thread;
 };
 extern struct server server;

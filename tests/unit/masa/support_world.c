@@ -54,6 +54,9 @@ add_extensions(X509 *cert, X509 *issuer, const struct id_spec *s)
 		break;
 	case ID_DEVICE: break;
 	}
+	if (s->flags & ID_CRL_URL)
+		add_extension(cert, issuer, NID_crl_distribution_points,
+		    "URI:http://crl.example.com/site.crl");
 	if (!(s->flags & ID_NO_SKI))
 		add_extension(cert, issuer, NID_subject_key_identifier, "hash");
 	if (!(s->flags & ID_NO_AKI) && s->issuer != NULL)
@@ -205,6 +208,8 @@ pki_make(void)
 	pki.other_root = MAKE(.kind = ID_CA, .cn = "other root");
 	pki.other_registrar = MAKE(.kind = ID_REGISTRAR, .cn = "r2", .issuer = &pki.other_root);
 	pki.registrar_of_plain = MAKE(.kind = ID_REGISTRAR, .cn = "r3", .issuer = &pki.plain);
+	pki.with_crl_url =
+	    MAKE(.kind = ID_REGISTRAR, .cn = "r4", .issuer = &pki.ca, .flags = ID_CRL_URL);
 	/* bears the name of the site's CA, not its key */
 	pki.false_ca = MAKE(.kind = ID_CA, .cn = "site CA", .issuer = &pki.root);
 }

@@ -30,6 +30,7 @@ struct id_spec {
 #define ID_NO_SKI 1
 #define ID_SHA1 2
 #define ID_NO_AKI 4
+#define ID_CRL_URL 8
 struct id id_make(const struct id_spec *spec);
 void id_free(struct id *id);
 /* PEM of certificates, in the arena. */
@@ -44,7 +45,7 @@ struct pki {
 	struct id foreign_idevid_ca, foreign_device;
 	struct id root, ca, registrar, sibling, plain, expired, future, self_signed, weak;
 	struct id sibling_plain, registrar_of_root;
-	struct id other_root, other_registrar, false_ca, registrar_of_plain;
+	struct id other_root, other_registrar, false_ca, registrar_of_plain, with_crl_url;
 };
 extern struct pki pki;
 void pki_make(void);

@@ -527,6 +527,24 @@ rates(void **state)
 	world_free(&w);
 }
 
+/* Of the strict server: one wrong password a minute, then 429 before any hash is made. */
+static void
+failures(void **state)
+{
+	size_t before = logged();
+	struct world w;
+	struct got g;
+
+	(void)state;
+	basic_world(&w);
+	g = ask_world(&w, &(struct ask){ .user_password = "site:x", .port = server.slow_port });
+	refused(&g, MST_E_HTTP_AUTH, before);
+	g = ask_world(
+	    &w, &(struct ask){ .user_password = "site:secret", .port = server.slow_port });
+	refused(&g, MST_E_CUSTOMER_RATE, before);
+	world_free(&w);
+}
+
 /* 8.5: a MASA that cannot know the public CAs does not start. */
 static void
 open_refused(void **state)
@@ -788,6 +806,7 @@ static const struct CMUnitTest first[] = {
 	{ "TLS-9 413 over the limit", large_body, NULL, NULL, NULL },
 	{ "405", method, NULL, NULL, NULL },
 	{ "8.4-1 429 by source", rates, NULL, NULL, NULL },
+	{ "TLS-7 429 after wrong passwords", failures, NULL, NULL, NULL },
 	{ "8.5 no start without the list of public CAs, nor a slot", open_refused, NULL, NULL,
 	    NULL },
 	{ "AUD-1 the owner's request again", audit_owner, NULL, NULL, NULL },

@@ -338,6 +338,23 @@ crl_clean(void **state)
 }
 
 static void
+crl_soft(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_good(&w);
+	w.rvr_signer = &pki.with_crl_url;
+	w.pvr.proximity_cert = span_der(w.a, pki.with_crl_url.cert);
+	good(&w);
+	assert_non_null(strstr(w.report.detail, "not checked"));
+	w.policy.crl_pem = crl_of(w.a, &pki.ca, NULL, 3600);
+	good(&w);
+	assert_null(w.report.detail);
+	world_free(&w);
+}
+
+static void
 id_data_product(void **state)
 {
 	const char *const products[] = { "lamp", "bulb" };
@@ -564,6 +581,7 @@ static const struct CMUnitTest goods[] = {
 	    NULL, NULL, NULL },
 	{ "8995-5.6 lifetime within the CRL's", nonceless_lifetime_of_crl, NULL, NULL, NULL },
 	{ "8.4-5 hard policy with a clean CRL", crl_clean, NULL, NULL, NULL },
+	{ "8.4-5 soft policy without a CRL: passed, and said", crl_soft, NULL, NULL, NULL },
 	{ "CMS-2 id-data for a product line that needs it", id_data_product, NULL, NULL, NULL },
 	{ "ID-4 expired IDevID where the rule says so", expired_idevid_by_rule, NULL, NULL, NULL },
 	{ "ID-8 idevid-issuer without OCTET STRING", issuer_bare_sequence, NULL, NULL, NULL },

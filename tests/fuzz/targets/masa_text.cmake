@@ -1,0 +1,1 @@
+fuzz_target(masa_text server-masa)
