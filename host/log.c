@@ -167,7 +167,7 @@ put_escaped(struct out *o, mst_span v, size_t reserve)
 {
 	size_t n, limit = sizeof(o->text) - reserve;
 	uint32_t cp = 0;
-	char esc[8];
+	char esc[16];
 
 	for (size_t i = 0; i < v.len; i += n) {
 		if (o->len + 8 > limit)
