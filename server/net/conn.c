@@ -92,13 +92,15 @@ close_now(struct conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
-	if (c->rq != NULL) {
+	if (c->rq != NULL && c->state == CONN_HANDLER) {
 		/* The handler still has the request and looks at peer: the struct stays. */
 		c->dead = true;
 		bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 		bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
 		return;
 	}
+	if (c->rq != NULL) /* no handler has seen it yet */
+		request_free(c->rq);
 	set_state(c, CONN_CLOSED);
 	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
 }
@@ -232,13 +234,19 @@ read_body(struct conn *c, struct evbuffer *in)
 	return true;
 }
 
-/* RFC 9110 10.1.1: the client waits for this before it sends its body. */
+/*
+ * RFC 9110 10.1.1: the client waits for this, or for a final status, before it
+ * sends its body. Writing may meet the client's end: c->rq may be gone after.
+ */
 static void
 answer_expectation(struct conn *c, struct evbuffer *in)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	mst_err e = request_route(c->rq);
 
-	if (evbuffer_get_length(in) == 0)
+	if (e != MST_OK)
+		refuse(c, e, NULL);
+	else if (evbuffer_get_length(in) == 0)
 		bufferevent_write(c->bev, go_on, sizeof go_on - 1);
 }
 
@@ -265,22 +273,16 @@ begin_request(struct conn *c, struct evbuffer *in, mst_span bytes)
 	}
 	if (h->close)
 		c->close_after = true;
-	if (h->expect && (h->chunked || h->length > 0)) {
-		if ((e = request_route(c->rq)) != MST_OK) {
-			refuse(c, e, NULL); /* RFC 9110 10.1.1: a final status instead of 100 */
-			return;
-		}
-		answer_expectation(c, in);
-	}
 	memset(&c->chunked, 0, sizeof c->chunked);
 	if (h->chunked && c->body == NULL && (c->body = evbuffer_new()) == NULL) {
 		refuse(c, MST_E_NOMEM, NULL);
 		return;
 	}
-	if (c->state == CONN_HEAD) /* the 100 may have met an error */
-		set_state(c, CONN_BODY);
+	set_state(c, CONN_BODY);
 	if (!h->chunked && h->length == 0)
 		take_body(c, in, 0);
+	else if (h->expect)
+		answer_expectation(c, in);
 }
 
 static bool

@@ -35,8 +35,12 @@ struct net_limits { /* zero: the default in brackets */
 MST_MUST_USE mst_err net_new(unsigned loops, struct net **out);
 /* Runs loop 0 on this thread and the others on theirs, until net_stop. */
 MST_MUST_USE mst_err net_run(struct net *n);
-void net_stop(
-    struct net *n); /* any thread; async-signal-unsafe: use from a libevent signal handler */
+/*
+ * Any thread; async-signal-unsafe: use from a libevent signal handler. The
+ * loops end with the round they are in: answers not yet written are lost.
+ */
+void net_stop(struct net *n);
+/* After net_run. Calls end as MST_E_CANCELLED; requests that nobody answered are freed. */
 void net_free(struct net *n);
 unsigned net_loops(const struct net *n);
 struct net_loop *net_loop_at(struct net *n, unsigned i);
@@ -66,7 +70,8 @@ enum net_method { NET_GET, NET_POST, NET_HEAD, NET_OTHER };
 
 struct net_request {
 	struct net_loop *loop;
-	struct arena *arena; /* freed after the answer; 1 MiB limit */
+	struct arena
+	    *arena; /* freed after the answer; 1 MiB limit, or four bodies if that is more */
 	struct net_peer *peer;
 	enum net_method method; /* a HEAD arrives as NET_GET; its answer's body is left out here */
 	const char *path; /* decoded, without query; at most 1 KiB */
@@ -84,7 +89,7 @@ struct net_request {
 typedef void (*net_handler)(struct net_request *rq, void *arg);
 
 struct net_route {
-	const char *path; /* exact; a trailing "*" matches any rest */
+	const char *path; /* exact; a trailing "*" matches any rest; the first that fits wins */
 	unsigned methods; /* 1u << NET_GET | ...; HEAD is implied by GET */
 	net_handler handler;
 	void *arg;

@@ -11,6 +11,15 @@
 
 #define ARENA_LIMIT (1 << 20)
 
+/* net.h promises 1 MiB; who allows larger bodies gets room for them too. */
+static size_t
+arena_limit(const struct net_limits *l)
+{
+	size_t need = (size_t)l->body_bytes * 4;
+
+	return need > ARENA_LIMIT ? need : ARENA_LIMIT;
+}
+
 static void
 write_hex(char *out, const uint8_t *in, size_t n)
 {
@@ -39,7 +48,7 @@ make_ids(struct net_request *rq)
 struct request *
 request_new(struct conn *c)
 {
-	struct arena *a = arena_new(ARENA_LIMIT);
+	struct arena *a = arena_new(arena_limit(&c->ls->limits));
 	struct request *r = a != NULL ? arena_alloc(a, sizeof *r) : NULL;
 
 	if (r == NULL || !make_ids(&r->pub)) {

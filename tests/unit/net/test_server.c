@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 
@@ -833,6 +834,37 @@ answer_larger_than_the_socket_buffers(void **state)
 	client_close(&c);
 }
 
+/* A reset inside a body frees its place at once, not at the body's deadline. */
+static void
+reset_inside_a_body_frees_the_connection(void **state)
+{
+	struct net_limits l = { .connections = 1, .body_ms = 60000, .header_ms = 60000 };
+	struct linger hard = { 1, 0 };
+	struct world w;
+	struct client c, d;
+
+	(void)state;
+	world_start(&w, &l, 1, 0);
+	for (int round = 0; round < 2; round++) {
+		client_open(&c, w.port, NULL);
+		client_say(&c, round == 0 ? POST("/echo", "9", "abcd")
+		                          : "POST /echo HTTP/1.1\r\n" HOST
+		                            "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+		usleep(20000);
+		setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+		client_close(&c);
+		for (int i = 0; i < 200 && !client_try(&d, w.port, &tls13); i++) {
+			client_close(&d);
+			assert_true(i < 199);
+			usleep(10000);
+		}
+		client_close(&d);
+		usleep(50000);
+	}
+	assert_int_equal(w.handled, 0);
+	world_stop(&w);
+}
+
 /* --- deadlines: short limits of their own --- */
 
 static const struct net_limits short_limits = {
@@ -1133,6 +1165,54 @@ plain_http_needs_a_loopback_address(void **state)
 }
 
 static void
+say_source(struct net_request *rq, void *arg)
+{
+	(void)arg;
+	net_reply(rq, 200, "text/plain", mst_span_str(rq->peer->address), NULL, 0);
+}
+
+static void *
+run_loops(void *arg)
+{
+	return net_run(arg) == MST_OK ? arg : NULL;
+}
+
+static void
+ipv6_listens_and_names_its_peer(void **state)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct client c = { .fd = -1 };
+	struct net_route route = { "/who", 1U << NET_GET, say_source, NULL };
+	struct reply r;
+	struct net *n;
+	pthread_t t;
+	int port;
+
+	(void)state;
+	assert_int_equal(net_new(1, &n), MST_OK);
+	if (net_listen(n,
+	        &(struct net_listen){
+	            .name = "six", .address = "[::1]:0", .routes = &route, .route_count = 1 },
+	        &port) != MST_OK) {
+		print_message("no IPv6 here: %s\n", net_why());
+		net_free(n);
+		skip();
+	}
+	assert_int_equal(pthread_create(&t, NULL, run_loops, n), 0);
+	a.sin6_port = htons((uint16_t)port);
+	c.fd = socket(AF_INET6, SOCK_STREAM, 0);
+	assert_true(c.fd >= 0);
+	assert_int_equal(connect(c.fd, (struct sockaddr *)&a, sizeof a), 0);
+	r = client_ask(&c, GET("/who"));
+	assert_memory_equal(r.body, "[::1]:", 6);
+	reply_free(&r);
+	client_close(&c);
+	net_stop(n);
+	pthread_join(t, NULL);
+	net_free(n);
+}
+
+static void
 taken_port_is_told(void **state)
 {
 	char address[64];
@@ -1269,6 +1349,8 @@ static const struct CMUnitTest more[] = {
 	cmocka_unit_test(no_binding_without_tls),
 	cmocka_unit_test(handler_outlives_its_client),
 	cmocka_unit_test(answer_larger_than_the_socket_buffers),
+	cmocka_unit_test(reset_inside_a_body_frees_the_connection),
+	cmocka_unit_test(ipv6_listens_and_names_its_peer),
 	cmocka_unit_test(slow_header_is_408),
 	cmocka_unit_test(slow_body_is_408),
 	cmocka_unit_test(slow_chunks_are_408),
