@@ -58,7 +58,7 @@ allow_computing(scmp_filter_ctx f)
 	/* abort() */
 	if (rc == 0)
 		rc = seccomp_rule_add(
-		    f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
+		    f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self, 0));
 	return rc;
 }
 
@@ -70,8 +70,8 @@ refuse_network(scmp_filter_ctx f)
 	for (size_t i = 0; rc == 0 && i < sizeof refused_calls / sizeof refused_calls[0]; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), refused_calls[i], 0);
 	if (rc == 0)
-		rc = seccomp_rule_add(
-		    f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+		    SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
 	/* Threads, not processes; clone3 hides its flags in memory, so glibc must fall back to
 	 * clone. */
 	if (rc == 0)
