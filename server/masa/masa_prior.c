@@ -173,7 +173,13 @@ judge_proximity(const struct masa_judge_in *in, struct arena *a, const struct ma
 		                                                    : MST_E_PRIOR_PROXIMITY;
 	if (pvr->proximity_pubk.ptr != NULL)
 		return mst_span_eq(pvr->proximity_pubk, spki) ? MST_OK : MST_E_PRIOR_PROXIMITY;
-	if (pvr->proximity_cert.ptr == NULL || cert_parse(pvr->proximity_cert, &cert) != MST_OK)
+	if (pvr->proximity_cert.ptr == NULL)
+		return MST_E_PRIOR_PROXIMITY;
+	/* The usual case costs no parsing: the very certificate that signed. */
+	if ((e = cert_der(a, r->env.signer, &theirs)) != MST_OK ||
+	    mst_span_eq(theirs, pvr->proximity_cert))
+		return e;
+	if (cert_parse(pvr->proximity_cert, &cert) != MST_OK)
 		return MST_E_PRIOR_PROXIMITY;
 	e = cert_spki(a, cert, &theirs);
 	X509_free(cert);

@@ -63,25 +63,31 @@ in_chain(const struct masa_rvr *r, const X509 *cert)
 }
 
 /*
- * The certificate of the message that issued `of`, or NULL. *named: one bore
- * the issuer's name, so that NULL then means a lie and not the end of the chain.
+ * The certificate of the message that issued `of`, by name; where several bear
+ * it, the one whose key made the signature. NULL and *named: none of them did.
+ * A single one is taken at its word here, verify_chain() holds it to it.
  */
 static X509 *
 issuer_of(const struct masa_rvr *r, X509 *of, bool *named)
 {
-	*named = false;
+	X509 *one = NULL;
+	int found = 0;
+
 	for (int i = 0; i < sk_X509_num(r->env.certs); i++) {
 		X509 *c = sk_X509_value(r->env.certs, i);
 
 		if (X509_NAME_cmp(X509_get_subject_name(c), X509_get_issuer_name(of)) != 0 ||
 		    in_chain(r, c))
 			continue;
-		*named = true;
-		if (X509_verify(of, X509_get0_pubkey(c)) == 1)
-			return c;
-		ERR_clear_error();
+		if (found++ > 0 && X509_verify(of, X509_get0_pubkey(one)) == 1)
+			break;
+		one = c;
 	}
-	return NULL;
+	*named = found > 0;
+	if (found > 1 && X509_verify(of, X509_get0_pubkey(one)) != 1)
+		one = NULL;
+	ERR_clear_error();
+	return one;
 }
 
 /*
@@ -97,15 +103,34 @@ masa_rvr_chain(struct masa_rvr *r)
 		X509 *top = r->chain[r->count - 1], *up;
 		bool named;
 
-		if (X509_self_signed(top, 1) == 1)
+		if (X509_self_signed(top, 0) == 1)
 			return MST_OK;
-		ERR_clear_error();
 		if ((up = issuer_of(r, top, &named)) == NULL)
 			return named ? MST_E_RVR_CHAIN : MST_OK;
 		if (r->count == MST_CHAIN_MAX)
 			return MST_E_RVR_CHAIN;
 		r->chain[r->count++] = up;
 	}
+}
+
+/* From here on the chain is what was verified: nothing above the anchor, nothing beside the path.
+ */
+static mst_err
+adopt(struct masa_rvr *r, const STACK_OF(X509) *built)
+{
+	size_t n = (size_t)sk_X509_num(built);
+
+	if (n < r->count)
+		r->count = n;
+	for (size_t i = 0; i < r->count; i++) {
+		X509 *c = sk_X509_value(built, (int)i);
+
+		/* A re-issued certificate of the same key is the same link. */
+		if (X509_cmp(c, r->chain[i]) != 0 &&
+		    EVP_PKEY_eq(X509_get0_pubkey(c), X509_get0_pubkey(r->chain[i])) != 1)
+			return MST_E_RVR_CHAIN;
+	}
+	return MST_OK;
 }
 
 static mst_err
@@ -165,25 +190,48 @@ temporary_anchor(
 	return e;
 }
 
+/* The path as masa_rvr_chain() built it, and nothing else to choose from. */
+static mst_err
+verify_consistent(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r,
+    unsigned flags, STACK_OF(X509) **built)
+{
+	STACK_OF(X509) *path = sk_X509_new_null();
+	struct anchors *t = NULL;
+	mst_err e = MST_E_NOMEM;
+
+	for (size_t i = 1; i < r->count; i++)
+		if (path == NULL || sk_X509_push(path, r->chain[i]) <= 0)
+			goto out;
+	if ((e = temporary_anchor(in, a, r, &t)) == MST_OK)
+		e = chain_verify(t, r->env.signer, path, &in->clock, flags, built);
+out:
+	anchors_free(t);
+	sk_X509_free(path);
+	return e;
+}
+
 /* 8.4 steps 4 and 5: chain, validity now, revocation by policy. */
 static mst_err
-verify_chain(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r)
+verify_chain(const struct masa_judge_in *in, struct arena *a, struct masa_rvr *r)
 {
+	STACK_OF(X509) *built = NULL;
 	unsigned flags = 0;
-	struct anchors *t = NULL;
 	mst_err e;
 
 	/* 8.4 step 5: hard or soft failure is the customer's policy. */
 	if (r->party != NULL && r->party->row.hard_revocation)
 		flags |= CHAIN_NEED_CRL;
 	if (r->party_by_chain)
-		return chain_name(chain_verify(
-		    r->party->anchors, r->env.signer, r->env.certs, &in->clock, flags, NULL));
-	if ((e = temporary_anchor(in, a, r, &t)) != MST_OK)
+		e = chain_verify(
+		    r->party->anchors, r->env.signer, r->env.certs, &in->clock, flags, &built);
+	else
+		e = verify_consistent(in, a, r, flags, &built);
+	if (e == MST_OK) {
+		e = adopt(r, built);
+		sk_X509_pop_free(built, X509_free);
 		return e;
-	e = chain_name(chain_verify(t, r->env.signer, r->env.certs, &in->clock, flags, NULL));
-	anchors_free(t);
-	return e;
+	}
+	return chain_name(e);
 }
 
 /* 8.4 step 5: a soft failure is passed, not passed over. */

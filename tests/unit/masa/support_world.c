@@ -372,6 +372,9 @@ world_judge(struct world *w)
 	    w->verdict.customer != NULL ? arena_str(w->a, mst_span_str(w->verdict.customer)) : NULL;
 	masa_customers_unref(customers);
 	masa_public_free(public_cas);
+	if (w->policy.idevid == idevid)
+		w->policy.idevid = NULL;
+	w->policy.public_cas = NULL;
 	anchors_free(idevid);
 	return e;
 }

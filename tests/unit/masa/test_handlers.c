@@ -389,6 +389,29 @@ nonceless_tls(void **state)
 	world_free(&w);
 }
 
+/* RFC 8995 5.5.1: the same domain asks anew for a voucher that ended: granted and logged again. */
+static void
+renewal(void **state)
+{
+	struct envelope env;
+	struct world w;
+	struct got g;
+	size_t before;
+
+	(void)state;
+	world_nonceless(&w);
+	server_be(&w);
+	w.rvr.created_on -= 7200;
+	assert_int_equal(ask_world(&w, NULL).status, 200);
+	before = logged();
+	w.message = MST_NONE;
+	w.rvr.created_on += 7200;
+	g = ask_world(&w, NULL);
+	open_voucher(&w, &g, &server.long_id, &env);
+	assert_int_equal(logged(), before + 1);
+	world_free(&w);
+}
+
 /* A device of the customer's site is not the customer. */
 static void
 tls_of_a_device(void **state)
@@ -798,6 +821,7 @@ static const struct CMUnitTest first[] = {
 	{ "TLS-7 wrong password or user", wrong_password, NULL, NULL, NULL },
 	{ "TLS-7 wrong password where none is needed", wrong_password_nonced, NULL, NULL, NULL },
 	{ "8.4-9 nonceless by TLS certificate", nonceless_tls, NULL, NULL, NULL },
+	{ "8995-5.5.1 renewal is granted and logged", renewal, NULL, NULL, NULL },
 	{ "8.4-9 a site's device is not the customer", tls_of_a_device, NULL, NULL, NULL },
 	{ "TLS-7 a stranger's certificate, nonced", tls_stranger_nonced, NULL, NULL, NULL },
 	{ "8.4-9 the owner: verified", owner, NULL, NULL, NULL },

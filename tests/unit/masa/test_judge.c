@@ -148,6 +148,39 @@ chain_in_any_order(void **state)
 	world_free(&w);
 }
 
+/* Two CAs of one name in the message: the one that signed is taken. */
+static void
+two_of_one_name(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		world_good(&w);
+		w.rvr_chain[0] = i == 0 ? pki.false_ca.cert : pki.ca.cert;
+		w.rvr_chain[1] = i == 0 ? pki.ca.cert : pki.false_ca.cert;
+		w.rvr_chain[2] = pki.root.cert;
+		w.rvr_chain_count = 3;
+		good(&w);
+		pins(&w, pki.ca.cert);
+		world_free(&w);
+	}
+}
+
+/* What the request puts above a customer's anchor is not verified, so it is not there. */
+static void
+above_the_anchor(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_nonceless(&w);
+	w.customers[0].anchors_pem = pem_of(w.a, &pki.registrar.cert, 1);
+	good(&w);
+	pins(&w, pki.registrar.cert);
+	world_free(&w);
+}
+
 static void
 sibling(void **state)
 {
@@ -469,7 +502,6 @@ damaged_request(void **state)
 			pin = w.verdict.entry.pin_sha256;
 			assert_true(mst_span_eq(pin, ca) || mst_span_eq(pin, ee));
 		}
-		w.policy.idevid = NULL;
 		arena_free(w.a);
 		w.a = outer;
 	}
@@ -566,6 +598,8 @@ static const struct CMUnitTest goods[] = {
 	{ "8.5 only the EE given: pins the EE", ee_only, NULL, NULL, NULL },
 	{ "ID-6 self-signed registrar, ID-7 without SKI", self_signed_registrar, NULL, NULL, NULL },
 	{ "CMS-6 chain in any order, strays left aside", chain_in_any_order, NULL, NULL, NULL },
+	{ "CMS-6 two CAs of one name: the one that signed", two_of_one_name, NULL, NULL, NULL },
+	{ "8.5 the customer's anchor is the registrar itself", above_the_anchor, NULL, NULL, NULL },
 	{ "ID-6 TLS certificate is a sibling under the same CA", sibling, NULL, NULL, NULL },
 	{ "8.5 raw key pledge: pins the registrar's key", raw_key, NULL, NULL, NULL },
 	{ "8.5 raw key digest pledge", raw_key_digest, NULL, NULL, NULL },
