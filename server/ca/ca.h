@@ -30,19 +30,23 @@ enum ca_san {
 
 struct ca_profile {
 	const char *name; /* "device" */
-	int64_t seconds;  /* lifetime; the certificate ends with its issuer at the latest */
-	const char *ekus; /* space-separated OIDs; NULL: clientAuth alone. Must contain clientAuth (EST-1) */
-	unsigned san;	  /* of enum ca_san; 0: no subjectAltName */
+	int64_t seconds; /* lifetime; the certificate ends with its issuer at the latest */
+	const char *ekus; /* space-separated OIDs; NULL: clientAuth alone. Must contain clientAuth
+	                     (EST-1) */
+	unsigned san; /* of enum ca_san; 0: no subjectAltName */
 };
 
 struct ca_config {
-	const char *label;    /* "" is the default CA */
-	/* Of the key process, purpose KEYS_CA, no other label's; its file holds the certificate, then the chain with the root. */
+	const char *label; /* "" is the default CA */
+	/* Of the key process, purpose KEYS_CA, no other label's; its file holds the certificate,
+	 * then the chain with the root. */
 	const char *slot;
-	const char *old_slot; /* the former root, still in the key process, while a rollover runs; else NULL */
-	const char *rollover_path; /* PEM of OldWithOld, OldWithNew, NewWithOld; made from the two slots when absent */
-	const char *crl_url;  /* for CRL distribution points; NULL: none */
-	int64_t crl_seconds;  /* thisUpdate to nextUpdate; 0: 7 days */
+	const char *old_slot; /* the former root, still in the key process, while a rollover runs;
+	                         else NULL */
+	const char *rollover_path; /* PEM of OldWithOld, OldWithNew, NewWithOld; made from the two
+	                              slots when absent */
+	const char *crl_url; /* for CRL distribution points; NULL: none */
+	int64_t crl_seconds; /* thisUpdate to nextUpdate; 0: 7 days */
 	const struct ca_profile *profiles;
 	size_t profile_count;
 };
@@ -52,8 +56,8 @@ struct ca_config {
  * label), in the arena. MST_E_CONFIG_VALUE with ca_why(): no lifetime, no
  * clientAuth, a name twice.
  */
-MST_MUST_USE mst_err ca_keys_profiles(struct arena *a, const struct ca_config *configs, size_t count,
-    struct keys_profile **out, size_t *out_count);
+MST_MUST_USE mst_err ca_keys_profiles(struct arena *a, const struct ca_config *configs,
+    size_t count, struct keys_profile **out, size_t *out_count);
 
 struct ca;
 /*
@@ -63,7 +67,8 @@ struct ca;
  * MST_E_X509_CHAIN (a chain or rollover certificate does not verify),
  * MST_E_KEY_*; ca_why() has words.
  */
-MST_MUST_USE mst_err ca_new(struct store *s, struct keys *k, const struct ca_config *configs, size_t count, struct ca **out);
+MST_MUST_USE mst_err ca_new(struct store *s, struct keys *k, const struct ca_config *configs,
+    size_t count, struct ca **out);
 void ca_free(struct ca *ca); /* after every ca_loop */
 const char *ca_why(void);
 
@@ -111,14 +116,17 @@ MST_MUST_USE mst_err ca_loop_new_net(struct ca *ca, struct net_loop *l, struct c
  */
 void ca_loop_free(struct ca_loop *l);
 struct ca *ca_loop_ca(const struct ca_loop *l);
-/* This loop's connection to the key process, for whoever else must sign (registrar: KEYS_SIGN_RVR). */
+/* This loop's connection to the key process, for whoever else must sign (registrar: KEYS_SIGN_RVR).
+ */
 struct keys_client *ca_loop_keys(const struct ca_loop *l);
 
-/* Runs on the writer's thread inside the transaction that marks the row issued; an error undoes both. */
+/* Runs on the writer's thread inside the transaction that marks the row issued; an error undoes
+ * both. */
 typedef mst_err (*ca_also)(struct db *db, const struct cert_row *row, void *arg);
 struct ca_order {
 	const char *label, *profile;
-	/* DER: Name; extension value or absent; SubjectPublicKeyInfo. Judged by est before: proof of possession, names. */
+	/* DER: Name; extension value or absent; SubjectPublicKeyInfo. Judged by est before: proof
+	 * of possession, names. */
 	mst_span subject, san, spki;
 	/*
 	 * C5: 32 bytes over the CSR without challenge attributes and over who
@@ -126,11 +134,12 @@ struct ca_order {
 	 * renewal on the same key would be answered with the old certificate.
 	 */
 	mst_span order_key;
-	int64_t device;	      /* 0: a plain EST client */
+	int64_t device; /* 0: a plain EST client */
 	const char *identity; /* who asked, in words */
-	int64_t seconds;      /* shorter lifetime than the profile's; 0: the profile's */
-	ca_also also;	      /* rows that must become durable with the certificate, e.g. the device's state; or NULL */
-	void *also_arg;	      /* lives until done; not called for an order that was issued before */
+	int64_t seconds; /* shorter lifetime than the profile's; 0: the profile's */
+	ca_also also; /* rows that must become durable with the certificate, e.g. the device's
+	                 state; or NULL */
+	void *also_arg; /* lives until done; not called for an order that was issued before */
 };
 /* der lives for the callback. row: as stored. Both absent unless err is MST_OK. */
 typedef void (*ca_done)(void *arg, mst_err e, mst_span der, const struct cert_row *row);

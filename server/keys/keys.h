@@ -11,11 +11,11 @@
 #include "host/envelope.h"
 
 enum keys_purpose {
-	KEYS_CA,	    /* signs device certificates and CRLs */
-	KEYS_IDEVID_CA,	    /* signs IDevIDs */
-	KEYS_RVR,	    /* signs registrar voucher-requests */
+	KEYS_CA, /* signs device certificates and CRLs */
+	KEYS_IDEVID_CA, /* signs IDevIDs */
+	KEYS_RVR, /* signs registrar voucher-requests */
 	KEYS_VOUCHER_SHORT, /* signs nonced vouchers */
-	KEYS_VOUCHER_LONG,  /* signs nonceless vouchers */
+	KEYS_VOUCHER_LONG, /* signs nonceless vouchers */
 };
 
 struct keys_slot {
@@ -26,10 +26,10 @@ struct keys_slot {
 };
 struct keys_profile { /* of a CA; enforced in the key process */
 	const char *name;
-	const char *slot;      /* the CA whose profile this is; NULL: of every KEYS_CA slot */
+	const char *slot; /* the CA whose profile this is; NULL: of every KEYS_CA slot */
 	int64_t max_seconds;
-	const char *ekus;      /* space-separated OIDs; must contain clientAuth for devices */
-	const char *crl_url;   /* CRL distribution point or NULL */
+	const char *ekus; /* space-separated OIDs; must contain clientAuth for devices */
+	const char *crl_url; /* CRL distribution point or NULL */
 };
 
 struct keys;
@@ -45,8 +45,8 @@ struct keys;
 #define KEYS_SLOTS_MAX 16
 #define KEYS_PROFILES_MAX 64
 #define KEYS_CLIENTS_MAX 64
-MST_MUST_USE mst_err keys_start(const struct keys_slot *slots, size_t slot_count, const struct keys_profile *profiles,
-    size_t profile_count, struct keys **out);
+MST_MUST_USE mst_err keys_start(const struct keys_slot *slots, size_t slot_count,
+    const struct keys_profile *profiles, size_t profile_count, struct keys **out);
 /* Ends the child and waits for it. Clients are freed before. */
 void keys_stop(struct keys *k);
 const char *keys_why(void);
@@ -72,7 +72,7 @@ struct keys_revoked {
  */
 struct keys_request {
 	enum keys_kind kind;
-	uint64_t entry;	  /* of the durable log; never 0 */
+	uint64_t entry; /* of the durable log; never 0 */
 	const char *slot; /* must have the purpose that the kind wants */
 	/*
 	 * SIGN_CERT (KEYS_CA): everything that may vary; the profile gives the
@@ -89,7 +89,8 @@ struct keys_request {
 	 * notAfter 99991231235959Z (ID-4). MST_E_VOUCHER_SERIAL_FORMAT,
 	 * MST_E_MASA_URL, MST_E_CSR_KEY.
 	 */
-	mst_span device_serial; /* 1..64 characters of PrintableString (RFC 5280, X520SerialNumber) */
+	mst_span
+	    device_serial; /* 1..64 characters of PrintableString (RFC 5280, X520SerialNumber) */
 	const char *masa_url, *organization;
 	/* SIGN_CRL (KEYS_CA) */
 	int64_t crl_number, this_update, next_update;
@@ -114,17 +115,21 @@ struct keys_request {
 };
 #define KEYS_REVOKED_MAX 65536
 
-/* One per thread, KEYS_CLIENTS_MAX in all (MST_E_SPACE). answer is DER or a signed message, borrowed for the callback. */
+/* One per thread, KEYS_CLIENTS_MAX in all (MST_E_SPACE). answer is DER or a signed message,
+ * borrowed for the callback. */
 struct keys_client;
 typedef void (*keys_done)(void *arg, mst_err e, mst_span answer);
 struct event_base;
-MST_MUST_USE mst_err keys_client_new(struct keys *k, struct event_base *base, struct keys_client **out);
+MST_MUST_USE mst_err keys_client_new(
+    struct keys *k, struct event_base *base, struct keys_client **out);
 void keys_client_free(struct keys_client *c); /* outstanding calls end with MST_E_KEY_GONE */
 /* done is called exactly once, later. The request is copied. A dead key process: MST_E_KEY_GONE. */
 void keys_call(struct keys_client *c, const struct keys_request *rq, keys_done done, void *arg);
 /* Waiting form, own socket, any thread: for start-up, admin and tests. */
-MST_MUST_USE mst_err keys_call_wait(struct keys *k, const struct keys_request *rq, struct arena *a, mst_span *answer);
+MST_MUST_USE mst_err keys_call_wait(
+    struct keys *k, const struct keys_request *rq, struct arena *a, mst_span *answer);
 /* The certificate and chain of a slot, loaded by the network side too. MST_E_NOT_FOUND. */
-MST_MUST_USE mst_err keys_cert(struct keys *k, const char *slot, X509 **cert, const STACK_OF(X509) **chain); /* borrowed */
+MST_MUST_USE mst_err keys_cert(
+    struct keys *k, const char *slot, X509 **cert, const STACK_OF(X509) **chain); /* borrowed */
 
 #endif

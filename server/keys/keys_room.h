@@ -13,7 +13,7 @@ struct keys_room_slot {
 	char *name, *uri;
 	enum keys_purpose purpose;
 	X509 *cert;
-	STACK_OF(X509) * chain;
+	STACK_OF(X509) *chain;
 	int64_t not_before, not_after;
 	/* from here on after keys_room_open, in the key process only */
 	EVP_PKEY *key;

@@ -19,10 +19,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
+#define MUST(x)                                                                                    \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			abort();                                                                   \
 	} while (0)
 
 static char dir[] = "/tmp/muster-fuzz-XXXXXX";
@@ -48,7 +48,8 @@ make(const char *name, const char *constraints, const char *eku)
 	int fd;
 
 	MUST(key != NULL && subject != NULL && x != NULL);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
 	X509_set_version(x, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_set_subject_name(x, subject);
@@ -86,8 +87,10 @@ open_room(void)
 		{ "short", KEYS_VOUCHER_SHORT, NULL, NULL },
 		{ "long", KEYS_VOUCHER_LONG, NULL, NULL },
 	};
-	static const struct keys_profile profile = { .name = "device", .max_seconds = 1000000,
-		.ekus = "1.3.6.1.5.5.7.3.2", .crl_url = "http://x/y" };
+	static const struct keys_profile profile = { .name = "device",
+		.max_seconds = 1000000,
+		.ekus = "1.3.6.1.5.5.7.3.2",
+		.crl_url = "http://x/y" };
 	struct keys_slot slots[6];
 	char key[6][128], cert[6][128], command[128];
 
@@ -98,7 +101,8 @@ open_room(void)
 		snprintf(cert[i], sizeof cert[i], "%s/%s.pem", dir, all[i].name);
 		slots[i] = (struct keys_slot){ all[i].name, all[i].purpose, key[i], cert[i] };
 	}
-	MUST(keys_room_new(slots, 6, &profile, 1, &room) == MST_OK && keys_room_open(room) == MST_OK);
+	MUST(keys_room_new(slots, 6, &profile, 1, &room) == MST_OK &&
+	     keys_room_open(room) == MST_OK);
 	snprintf(command, sizeof command, "rm -r %s", dir);
 	MUST(system(command) == 0);
 }
@@ -111,12 +115,14 @@ look_at(mst_span der, const struct keys_request *rq)
 	X509_CRL *crl;
 	X509 *x;
 
-	if (rq->kind == KEYS_SIGN_CERT || rq->kind == KEYS_SIGN_IDEVID || rq->kind == KEYS_SIGN_ROLLOVER) {
+	if (rq->kind == KEYS_SIGN_CERT || rq->kind == KEYS_SIGN_IDEVID ||
+	    rq->kind == KEYS_SIGN_ROLLOVER) {
 		MUST((x = d2i_X509(NULL, &p, (long)der.len)) != NULL && p == der.ptr + der.len);
 		MUST(rq->kind == KEYS_SIGN_ROLLOVER || X509_check_ca(x) == 0);
 		X509_free(x);
 	} else if (rq->kind == KEYS_SIGN_CRL) {
-		MUST((crl = d2i_X509_CRL(NULL, &p, (long)der.len)) != NULL && p == der.ptr + der.len);
+		MUST((crl = d2i_X509_CRL(NULL, &p, (long)der.len)) != NULL &&
+		     p == der.ptr + der.len);
 		X509_CRL_free(crl);
 	}
 	MUST(rq->entry != 0);

@@ -16,16 +16,16 @@
 
 static char dir[64];
 
-#define MUST(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort(); \
-		} \
+#define MUST(x)                                                                                    \
+	do {                                                                                       \
+		if (!(x)) {                                                                        \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 const char *
-pki_dir(void)
+tpki_dir(void)
 {
 	if (dir[0] == 0) {
 		snprintf(dir, sizeof dir, "/tmp/muster-pki-XXXXXX");
@@ -35,34 +35,34 @@ pki_dir(void)
 }
 
 void
-pki_clean(void)
+tpki_clean(void)
 {
 	if (dir[0] != 0)
-		(void)pki_run(NULL, "rm -rf '%s'", dir);
+		(void)tpki_run(NULL, "rm -rf '%s'", dir);
 	dir[0] = 0;
 }
 
 const char *
-pki_path(const char *name, const char *ext)
+tpki_path(const char *name, const char *ext)
 {
 	static char text[8][256];
 	static unsigned at;
 	char *p = text[at++ % 8];
 
-	snprintf(p, sizeof text[0], "%s/%s.%s", pki_dir(), name, ext);
+	snprintf(p, sizeof text[0], "%s/%s.%s", tpki_dir(), name, ext);
 	return p;
 }
 
 void
-pki_write(const char *name, const char *ext, mst_span bytes)
+tpki_write(const char *name, const char *ext, mst_span bytes)
 {
-	FILE *f = fopen(pki_path(name, ext), "wb");
+	FILE *f = fopen(tpki_path(name, ext), "wb");
 
 	MUST(f != NULL && fwrite(bytes.ptr, 1, bytes.len, f) == bytes.len && fclose(f) == 0);
 }
 
 int
-pki_run(const char **text, const char *fmt, ...)
+tpki_run(const char **text, const char *fmt, ...)
 {
 	static char out[65536];
 	char command[4096];
@@ -99,9 +99,9 @@ ext(X509 *x, X509 *issuer, int nid, const char *value)
 }
 
 X509 *
-pki_cert(const char *name)
+tpki_cert(const char *name)
 {
-	FILE *f = fopen(pki_path(name, "pem"), "r");
+	FILE *f = fopen(tpki_path(name, "pem"), "r");
 	X509 *x;
 
 	MUST(f != NULL && (x = PEM_read_X509(f, NULL, NULL, NULL)) != NULL);
@@ -110,9 +110,9 @@ pki_cert(const char *name)
 }
 
 EVP_PKEY *
-pki_key(const char *name)
+tpki_key(const char *name)
 {
-	FILE *f = fopen(pki_path(name, "key"), "r");
+	FILE *f = fopen(tpki_path(name, "key"), "r");
 	EVP_PKEY *k;
 
 	MUST(f != NULL && (k = PEM_read_PrivateKey(f, NULL, NULL, NULL)) != NULL);
@@ -123,7 +123,7 @@ pki_key(const char *name)
 static void
 write_key(const char *name, EVP_PKEY *key)
 {
-	int fd = open(pki_path(name, "key"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(tpki_path(name, "key"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	FILE *f;
 
 	MUST(fd >= 0 && (f = fdopen(fd, "w")) != NULL);
@@ -131,11 +131,11 @@ write_key(const char *name, EVP_PKEY *key)
 }
 
 void
-pki_make(const struct pki_spec *s)
+tpki_make(const struct tpki_spec *s)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", s->group != NULL ? s->group : "P-256");
-	EVP_PKEY *signer = s->issuer != NULL ? pki_key(s->issuer) : key;
-	X509 *issuer = s->issuer != NULL ? pki_cert(s->issuer) : NULL, *x = X509_new();
+	EVP_PKEY *signer = s->issuer != NULL ? tpki_key(s->issuer) : key;
+	X509 *issuer = s->issuer != NULL ? tpki_cert(s->issuer) : NULL, *x = X509_new();
 	const char *cn = s->cn != NULL ? s->cn : s->name;
 	X509_NAME *name = X509_NAME_new();
 	static long serial = 1000;
@@ -157,7 +157,7 @@ pki_make(const struct pki_spec *s)
 	ext(x, issuer != NULL ? issuer : x, NID_authority_key_identifier, "keyid");
 	MUST(X509_sign(x, signer, EVP_sha256()) > 0);
 	write_key(s->name, key);
-	MUST((f = fopen(pki_path(s->name, "pem"), "w")) != NULL && PEM_write_X509(f, x) == 1);
+	MUST((f = fopen(tpki_path(s->name, "pem"), "w")) != NULL && PEM_write_X509(f, x) == 1);
 	if (s->pathlen_chain != 0)
 		MUST(PEM_write_X509(f, issuer) == 1);
 	fclose(f);
@@ -170,25 +170,36 @@ pki_make(const struct pki_spec *s)
 }
 
 void
-pki_usual(void)
+tpki_usual(void)
 {
-	static const struct pki_spec usual[] = {
-		{ .name = "root", .constraints = "critical,CA:TRUE", .usage = "critical,keyCertSign,cRLSign" },
-		{ .name = "idevidca", .constraints = "critical,CA:TRUE", .usage = "critical,keyCertSign" },
-		{ .name = "rvr", .issuer = "root", .usage = "critical,digitalSignature",
-		    .ekus = "1.3.6.1.5.5.7.3.28,serverAuth,clientAuth", .pathlen_chain = 1 },
-		{ .name = "short", .issuer = "idevidca", .usage = "critical,digitalSignature",
+	static const struct tpki_spec usual[] = {
+		{ .name = "root",
+		    .constraints = "critical,CA:TRUE",
+		    .usage = "critical,keyCertSign,cRLSign" },
+		{ .name = "idevidca",
+		    .constraints = "critical,CA:TRUE",
+		    .usage = "critical,keyCertSign" },
+		{ .name = "rvr",
+		    .issuer = "root",
+		    .usage = "critical,digitalSignature",
+		    .ekus = "1.3.6.1.5.5.7.3.28,serverAuth,clientAuth",
 		    .pathlen_chain = 1 },
-		{ .name = "long", .issuer = "idevidca", .usage = "critical,digitalSignature",
+		{ .name = "short",
+		    .issuer = "idevidca",
+		    .usage = "critical,digitalSignature",
+		    .pathlen_chain = 1 },
+		{ .name = "long",
+		    .issuer = "idevidca",
+		    .usage = "critical,digitalSignature",
 		    .pathlen_chain = 1 },
 	};
 
 	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
-		pki_make(&usual[i]);
+		tpki_make(&usual[i]);
 }
 
 mst_span
-pki_spki(const char *kind)
+tpki_spki(const char *kind)
 {
 	static unsigned char der[2048];
 	unsigned char *p = der;
@@ -208,7 +219,7 @@ pki_spki(const char *kind)
 }
 
 mst_span
-pki_name(const char *cn)
+tpki_name(const char *cn)
 {
 	static unsigned char der[512];
 	unsigned char *p = der;
@@ -217,7 +228,8 @@ pki_name(const char *cn)
 
 	MUST(name != NULL);
 	if (cn[0] != 0)
-		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
+		X509_NAME_add_entry_by_txt(
+		    name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
 	MUST((n = i2d_X509_NAME(name, NULL)) > 0 && n <= (int)sizeof der);
 	i2d_X509_NAME(name, &p);
 	X509_NAME_free(name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key process as a process: what it refuses to start with, its closed doors, hostile bytes, its death. */
+/* The key process as a process: what it refuses to start with, its closed doors, hostile bytes, its
+ * death. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,15 +30,18 @@
 #define DAY INT64_C(86400)
 #define CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 
-static const struct keys_profile profile = { .name = "device", .max_seconds = 365 * DAY, .ekus = CLIENT_AUTH };
+static const struct keys_profile profile = {
+	.name = "device", .max_seconds = 365 * DAY, .ekus = CLIENT_AUTH
+};
 static const uint8_t serial16[16] = { 0x41, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 
 static struct arena *arena;
 
 static mst_err
-start(const char *name, enum keys_purpose purpose, const char *key, const char *cert, struct keys **out)
+start(const char *name, enum keys_purpose purpose, const char *key, const char *cert,
+    struct keys **out)
 {
-	struct keys_slot slot = { name, purpose, pki_path(key, "key"), pki_path(cert, "pem") };
+	struct keys_slot slot = { name, purpose, tpki_path(key, "key"), tpki_path(cert, "pem") };
 
 	return keys_start(&slot, 1, &profile, purpose == KEYS_CA ? 1 : 0, out);
 }
@@ -59,10 +63,16 @@ good(void)
 	int64_t now = (int64_t)time(NULL);
 
 	if (spki[0] == 0)
-		memcpy(spki, pki_spki("P-256").ptr, sizeof spki);
-	return (struct keys_request){ .kind = KEYS_SIGN_CERT, .entry = 1, .slot = "ca", .profile = "device",
-		.serial = mst_span_of(serial16, sizeof serial16), .subject = pki_name("device-1"),
-		.spki = mst_span_of(spki, sizeof spki), .not_before = now - 60, .not_after = now + 90 * DAY };
+		memcpy(spki, tpki_spki("P-256").ptr, sizeof spki);
+	return (struct keys_request){ .kind = KEYS_SIGN_CERT,
+		.entry = 1,
+		.slot = "ca",
+		.profile = "device",
+		.serial = mst_span_of(serial16, sizeof serial16),
+		.subject = tpki_name("device-1"),
+		.spki = mst_span_of(spki, sizeof spki),
+		.not_before = now - 60,
+		.not_after = now + 90 * DAY };
 }
 
 static void
@@ -90,7 +100,8 @@ start_is_refused(void **state)
 	mst_err e = start("x", r->purpose, r->key, r->cert, &k);
 
 	if (e != r->want)
-		fail_msg("%s (%s), wanted %s", mst_err_info(e)->name, keys_why(), mst_err_info(r->want)->name);
+		fail_msg("%s (%s), wanted %s", mst_err_info(e)->name, keys_why(),
+		    mst_err_info(r->want)->name);
 	assert_true(keys_why()[0] != 0);
 }
 
@@ -100,16 +111,20 @@ world_readable_key_is_refused_SEC_6(void **state)
 	struct keys *k;
 
 	(void)state;
-	assert_int_equal(pki_run(NULL, "cp %s %s && chmod 644 %s", pki_path("root", "key"), pki_path("open", "key"),
-			     pki_path("open", "key")), 0);
+	assert_int_equal(tpki_run(NULL, "cp %s %s && chmod 644 %s", tpki_path("root", "key"),
+	                     tpki_path("open", "key"), tpki_path("open", "key")),
+	    0);
 	assert_int_equal(start("ca", KEYS_CA, "open", "root", &k), MST_E_KEY_PERMISSIONS);
 }
 
 static void
 profile_without_client_auth_is_refused(void **state)
 {
-	struct keys_slot slot = { "ca", KEYS_CA, pki_path("root", "key"), pki_path("root", "pem") };
-	struct keys_profile p = { .name = "d", .max_seconds = 1, .ekus = "1.3.6.1.5.5.7.3.1 1.3.6.1.5.5.7.3.21" };
+	struct keys_slot slot = { "ca", KEYS_CA, tpki_path("root", "key"),
+		tpki_path("root", "pem") };
+	struct keys_profile p = {
+		.name = "d", .max_seconds = 1, .ekus = "1.3.6.1.5.5.7.3.1 1.3.6.1.5.5.7.3.21"
+	};
 	struct keys *k;
 
 	(void)state;
@@ -124,7 +139,8 @@ profile_without_client_auth_is_refused(void **state)
 static void
 slot_names_are_unique(void **state)
 {
-	struct keys_slot slots[2] = { { "ca", KEYS_CA, pki_path("root", "key"), pki_path("root", "pem") } };
+	struct keys_slot slots[2] = { { "ca", KEYS_CA, tpki_path("root", "key"),
+	    tpki_path("root", "pem") } };
 	struct keys *k;
 
 	(void)state;
@@ -137,7 +153,7 @@ keys_cert_lends_certificate_and_chain(void **state)
 {
 	const STACK_OF(X509) *chain;
 	struct keys *k;
-	X509 *x, *want = pki_cert("rvr");
+	X509 *x, *want = tpki_cert("rvr");
 
 	(void)state;
 	assert_int_equal(start("rvr", KEYS_RVR, "rvr", "rvr", &k), MST_OK);
@@ -222,7 +238,8 @@ process_makes_no_core_and_few_files(void **state)
 	const char *text;
 
 	(void)state;
-	assert_int_equal(pki_run(&text, "grep -E 'core file|open files' /proc/%d/limits", keys_pid(k)), 0);
+	assert_int_equal(
+	    tpki_run(&text, "grep -E 'core file|open files' /proc/%d/limits", keys_pid(k)), 0);
 	assert_non_null(strstr(text, "Max core file size        0                    0"));
 	assert_non_null(strstr(text, "Max open files            80                   80"));
 	keys_stop(k);
@@ -277,7 +294,7 @@ process_dies_with_its_parent(void **state)
 	for (int i = 0; i < 200; i++) {
 		const char *text;
 
-		if (pki_run(&text, "cat /proc/%d/stat", pid) != 0 || strstr(text, ") Z ") != NULL)
+		if (tpki_run(&text, "cat /proc/%d/stat", pid) != 0 || strstr(text, ") Z ") != NULL)
 			return;
 		usleep(10000);
 	}
@@ -303,15 +320,15 @@ nonsense_costs_its_sender_alone(void **state)
 		const char *bytes;
 		size_t len;
 	} rows[] = {
-		{ "\0\0\0\0", 4 },			  /* empty frame */
-		{ "\xff\xff\xff\xff", 4 },		  /* 4 GiB */
-		{ "\0\x40\0\1", 4 },			  /* one over the limit */
-		{ "\0\0\0\1\x00", 5 },			  /* no map */
-		{ "\0\0\0\1\xa0", 5 },			  /* no field */
-		{ "\0\0\0\3\xa1\x00\x01", 7 },		  /* id alone */
-		{ "\0\0\0\5\xa2\x00\x01\x00\x01", 9 },	  /* id twice */
-		{ "\0\0\0\4\xa1\x18\x63\x01", 8 },	  /* unknown field */
-		{ "\0\0\0\2\xbf\x9f", 6 },		  /* endless map */
+		{ "\0\0\0\0", 4 }, /* empty frame */
+		{ "\xff\xff\xff\xff", 4 }, /* 4 GiB */
+		{ "\0\x40\0\1", 4 }, /* one over the limit */
+		{ "\0\0\0\1\x00", 5 }, /* no map */
+		{ "\0\0\0\1\xa0", 5 }, /* no field */
+		{ "\0\0\0\3\xa1\x00\x01", 7 }, /* id alone */
+		{ "\0\0\0\5\xa2\x00\x01\x00\x01", 9 }, /* id twice */
+		{ "\0\0\0\4\xa1\x18\x63\x01", 8 }, /* unknown field */
+		{ "\0\0\0\2\xbf\x9f", 6 }, /* endless map */
 		{ "GET / HTTP/1.1\r\n\r\n", 18 },
 	};
 	struct keys *k = start_ca();
@@ -586,17 +603,23 @@ there_are_64_clients_and_idle_ones_come_back(void **state)
 static bool
 softhsm_ready(void)
 {
-	const char *key = pki_path("root", "key");
+	const char *key = tpki_path("root", "key");
 
-	if (pki_run(NULL, "command -v softhsm2-util") != 0)
+	if (tpki_run(NULL, "command -v softhsm2-util") != 0)
 		return false;
-	assert_int_equal(pki_run(NULL, "mkdir -p %s/tokens && printf 'directories.tokendir = %s/tokens\\n' > %s/softhsm.conf",
-			     pki_dir(), pki_dir(), pki_dir()), 0);
-	setenv("SOFTHSM2_CONF", pki_path("softhsm", "conf"), 1);
-	return pki_run(NULL, "softhsm2-util --init-token --free --label muster-test --pin 1234 --so-pin 4321") == 0 &&
-	    pki_run(NULL, "openssl pkcs8 -topk8 -nocrypt -in %s -out %s", key, pki_path("p8", "pem")) == 0 &&
-	    pki_run(NULL, "softhsm2-util --import %s --token muster-test --label cakey --id 01 --pin 1234",
-		pki_path("p8", "pem")) == 0;
+	assert_int_equal(tpki_run(NULL,
+	                     "mkdir -p %s/tokens && printf 'directories.tokendir = %s/tokens\\n' > "
+	                     "%s/softhsm.conf",
+	                     tpki_dir(), tpki_dir(), tpki_dir()),
+	    0);
+	setenv("SOFTHSM2_CONF", tpki_path("softhsm", "conf"), 1);
+	return tpki_run(NULL, "softhsm2-util --init-token --free --label muster-test --pin 1234 "
+	                      "--so-pin 4321") == 0 &&
+	       tpki_run(NULL, "openssl pkcs8 -topk8 -nocrypt -in %s -out %s", key,
+	           tpki_path("p8", "pem")) == 0 &&
+	       tpki_run(NULL,
+	           "softhsm2-util --import %s --token muster-test --label cakey --id 01 --pin 1234",
+	           tpki_path("p8", "pem")) == 0;
 }
 
 static void
@@ -611,7 +634,7 @@ pkcs11_slot_signs_and_has_no_network(void **state)
 		print_message("skipped: SoftHSM is not usable here\n");
 		skip();
 	}
-	slot.cert_path = pki_path("root", "pem");
+	slot.cert_path = tpki_path("root", "pem");
 	if (keys_start(&slot, 1, &profile, 1, &k) != MST_OK)
 		fail_msg("%s", keys_why());
 	status_says(keys_pid(k), "Seccomp:\t2");
@@ -627,14 +650,19 @@ static int
 group_setup(void **state)
 {
 	(void)state;
-	pki_usual();
-	pki_make(&(struct pki_spec){ .name = "nora", .issuer = "root", .usage = "critical,digitalSignature",
+	tpki_usual();
+	tpki_make(&(struct tpki_spec){ .name = "nora",
+	    .issuer = "root",
+	    .usage = "critical,digitalSignature",
 	    .ekus = "serverAuth,clientAuth" });
-	pki_make(&(struct pki_spec){ .name = "nocrlsign", .constraints = "critical,CA:TRUE",
+	tpki_make(&(struct tpki_spec){ .name = "nocrlsign",
+	    .constraints = "critical,CA:TRUE",
 	    .usage = "critical,keyCertSign" });
-	pki_make(&(struct pki_spec){ .name = "agree", .issuer = "idevidca", .usage = "critical,keyAgreement" });
-	pki_make(&(struct pki_spec){ .name = "weak", .constraints = "critical,CA:TRUE", .group = "P-224" });
-	pki_write("junk", "pem", MST_LIT("no certificate"));
+	tpki_make(&(struct tpki_spec){
+	    .name = "agree", .issuer = "idevidca", .usage = "critical,keyAgreement" });
+	tpki_make(&(struct tpki_spec){
+	    .name = "weak", .constraints = "critical,CA:TRUE", .group = "P-224" });
+	tpki_write("junk", "pem", MST_LIT("no certificate"));
 	return 0;
 }
 
@@ -642,7 +670,7 @@ static int
 group_teardown(void **state)
 {
 	(void)state;
-	pki_clean();
+	tpki_clean();
 	return 0;
 }
 
@@ -663,7 +691,11 @@ teardown(void **state)
 }
 
 #define GOOD(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-#define START(words, ...) { "start refused: " words, start_is_refused, NULL, NULL, &(struct refusal)__VA_ARGS__ }
+#define START(words, ...)                                                                          \
+	{                                                                                          \
+		"start refused: " words, start_is_refused, NULL, NULL,                             \
+		    &(struct refusal)__VA_ARGS__                                                   \
+	}
 
 int
 main(void)
@@ -674,12 +706,15 @@ main(void)
 		START("no certificate file", { KEYS_CA, "root", "nosuch", MST_E_NOT_FOUND }),
 		START("certificate file of junk", { KEYS_CA, "root", "junk", MST_E_X509 }),
 		START("CA slot with an end entity", { KEYS_CA, "rvr", "rvr", MST_E_X509_CHAIN }),
-		START("CA slot without cRLSign", { KEYS_CA, "nocrlsign", "nocrlsign", MST_E_X509_CHAIN }),
+		START("CA slot without cRLSign",
+		    { KEYS_CA, "nocrlsign", "nocrlsign", MST_E_X509_CHAIN }),
 		START("CA with a weak key C2", { KEYS_CA, "weak", "weak", MST_E_X509_WEAK }),
-		START("IDevID CA slot with an end entity", { KEYS_IDEVID_CA, "short", "short", MST_E_X509_CHAIN }),
+		START("IDevID CA slot with an end entity",
+		    { KEYS_IDEVID_CA, "short", "short", MST_E_X509_CHAIN }),
 		START("RVR without cmcRA ID-6", { KEYS_RVR, "nora", "nora", MST_E_VOUCHER_NOT_RA }),
 		START("RVR with a CA", { KEYS_RVR, "root", "root", MST_E_VOUCHER_NOT_RA }),
-		START("short voucher slot with a CA", { KEYS_VOUCHER_SHORT, "root", "root", MST_E_X509_CHAIN }),
+		START("short voucher slot with a CA",
+		    { KEYS_VOUCHER_SHORT, "root", "root", MST_E_X509_CHAIN }),
 		START("long voucher slot without digitalSignature",
 		    { KEYS_VOUCHER_LONG, "agree", "agree", MST_E_X509_CHAIN }),
 		GOOD(world_readable_key_is_refused_SEC_6),

@@ -14,7 +14,8 @@
 static struct arena *arena;
 static const uint8_t serial[16] = { 0x41, 1, 2, 3 };
 static struct mst_voucher_claims claims;
-static const struct keys_revoked revoked[2] = { { { serial, 16 }, 100, 1 }, { { serial, 8 }, -200, -1 } };
+static const struct keys_revoked revoked[2] = { { { serial, 16 }, 100, 1 },
+	{ { serial, 8 }, -200, -1 } };
 
 static struct keys_request
 good(enum keys_kind kind)
@@ -39,12 +40,28 @@ good(enum keys_kind kind)
 	claims.est_domain = MST_LIT("est");
 	claims.additional_configuration_url = MST_LIT("url");
 	claims.manufacturer_proprietary = MST_LIT("mine");
-	return (struct keys_request){ .kind = kind, .entry = UINT64_C(1) << 63, .slot = "slot",
-		.profile = "device", .serial = { serial, 16 }, .subject = MST_LIT("subject"),
-		.spki = MST_LIT("spki"), .san = MST_LIT("san"), .not_before = -1, .not_after = INT64_MAX,
-		.device_serial = MST_LIT("JADA"), .masa_url = "masa.example", .organization = "O",
-		.crl_number = 5, .this_update = 6, .next_update = 7, .revoked = revoked, .revoked_count = 2,
-		.media = MST_MEDIA_JWS_JSON, .claims = &claims, .id_data = true, .other_slot = "old" };
+	return (struct keys_request){ .kind = kind,
+		.entry = UINT64_C(1) << 63,
+		.slot = "slot",
+		.profile = "device",
+		.serial = { serial, 16 },
+		.subject = MST_LIT("subject"),
+		.spki = MST_LIT("spki"),
+		.san = MST_LIT("san"),
+		.not_before = -1,
+		.not_after = INT64_MAX,
+		.device_serial = MST_LIT("JADA"),
+		.masa_url = "masa.example",
+		.organization = "O",
+		.crl_number = 5,
+		.this_update = 6,
+		.next_update = 7,
+		.revoked = revoked,
+		.revoked_count = 2,
+		.media = MST_MEDIA_JWS_JSON,
+		.claims = &claims,
+		.id_data = true,
+		.other_slot = "old" };
 }
 
 static mst_span
@@ -85,7 +102,8 @@ every_strict_prefix_is_refused(void **state)
 		uint8_t *exact = malloc(n + 1);
 
 		memcpy(exact + 1, m.ptr, n);
-		assert_int_not_equal(keys_request_decode(mst_span_of(exact + 1, n), arena, &id, &got), MST_OK);
+		assert_int_not_equal(
+		    keys_request_decode(mst_span_of(exact + 1, n), arena, &id, &got), MST_OK);
 		free(exact);
 	}
 }
@@ -100,10 +118,12 @@ byte_behind_a_request_is_refused(void **state)
 	uint64_t id;
 
 	memcpy(longer, m.ptr, m.len);
-	assert_int_equal(keys_request_decode(mst_span_of(longer, m.len + 1), arena, &id, &got), MST_E_CBOR_TRAILING);
+	assert_int_equal(keys_request_decode(mst_span_of(longer, m.len + 1), arena, &id, &got),
+	    MST_E_CBOR_TRAILING);
 }
 
-/* The first pair (id) is a0..: 00 18 2a. Another kind's number in the second pair asks for other fields. */
+/* The first pair (id) is a0..: 00 18 2a. Another kind's number in the second pair asks for other
+ * fields. */
 static void
 fields_of_another_kind_are_refused(void **state)
 {
@@ -118,7 +138,7 @@ fields_of_another_kind_are_refused(void **state)
 	assert_int_equal(other[5], kind);
 	for (uint8_t k = 0; k < 8; k++) {
 		bool same_shape = k == kind || (kind == KEYS_SIGN_RVR && k == KEYS_SIGN_VOUCHER) ||
-		    (kind == KEYS_SIGN_VOUCHER && k == KEYS_SIGN_RVR);
+		                  (kind == KEYS_SIGN_VOUCHER && k == KEYS_SIGN_RVR);
 
 		other[5] = k;
 		assert_int_equal(keys_request_decode(mst_span_of(other, m.len), arena, &id, &got),
@@ -138,15 +158,15 @@ raw_bytes_are_refused(void **state)
 		{ "\xa0", 1, MST_E_KEY_REFUSED },
 		{ "\x80", 1, MST_E_CBOR_TYPE },
 		{ "\xa1\x00\x01", 3, MST_E_KEY_REFUSED },
-		{ "\xa2\x01\x00\x00\x01", 5, MST_E_KEY_REFUSED },	/* keys fall */
-		{ "\xa2\x00\x01\x00\x01", 5, MST_E_KEY_REFUSED },	/* key twice */
-		{ "\xa1\x20\x01", 3, MST_E_KEY_REFUSED },		/* negative key */
-		{ "\xa1\x18\x16\x01", 4, MST_E_KEY_REFUSED },		/* key unknown */
-		{ "\xa1\x03\x62\x61\x00", 5, MST_E_KEY_REFUSED },	/* NUL in a name */
+		{ "\xa2\x01\x00\x00\x01", 5, MST_E_KEY_REFUSED }, /* keys fall */
+		{ "\xa2\x00\x01\x00\x01", 5, MST_E_KEY_REFUSED }, /* key twice */
+		{ "\xa1\x20\x01", 3, MST_E_KEY_REFUSED }, /* negative key */
+		{ "\xa1\x18\x16\x01", 4, MST_E_KEY_REFUSED }, /* key unknown */
+		{ "\xa1\x03\x62\x61\x00", 5, MST_E_KEY_REFUSED }, /* NUL in a name */
 		{ "\xa1\x03\x61\xff", 4, MST_E_CBOR_UTF8 },
-		{ "\xa1\x11\x9a\xff\xff\xff\xff", 7, MST_E_CBOR },	/* four billion revoked */
-		{ "\xa1\x12\x04", 3, MST_E_KEY_REFUSED },		/* media unknown */
-		{ "\xa1\x13\xa1\x00\x02", 5, MST_E_KEY_REFUSED },	/* claims of no kind */
+		{ "\xa1\x11\x9a\xff\xff\xff\xff", 7, MST_E_CBOR }, /* four billion revoked */
+		{ "\xa1\x12\x04", 3, MST_E_KEY_REFUSED }, /* media unknown */
+		{ "\xa1\x13\xa1\x00\x02", 5, MST_E_KEY_REFUSED }, /* claims of no kind */
 		{ "\xa1\x13\xa0", 3, MST_E_KEY_REFUSED },
 		{ "\xa1\x14\x01", 3, MST_E_CBOR_TYPE },
 	};
@@ -155,10 +175,12 @@ raw_bytes_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		mst_err e = keys_request_decode(mst_span_of(rows[i].bytes, rows[i].len), arena, &id, &got);
+		mst_err e =
+		    keys_request_decode(mst_span_of(rows[i].bytes, rows[i].len), arena, &id, &got);
 
 		if (e != rows[i].want)
-			fail_msg("row %zu: %s, wanted %s", i, mst_err_info(e)->name, mst_err_info(rows[i].want)->name);
+			fail_msg("row %zu: %s, wanted %s", i, mst_err_info(e)->name,
+			    mst_err_info(rows[i].want)->name);
 	}
 }
 
@@ -214,10 +236,12 @@ answers_come_back(void **state)
 	assert_int_equal(e, MST_OK);
 	assert_true(mst_span_eq(got, MST_LIT("der")));
 	for (size_t n = 0; n < m.len; n++)
-		assert_int_not_equal(keys_answer_decode(mst_span_of(m.ptr, n), &id, &e, &got), MST_OK);
+		assert_int_not_equal(
+		    keys_answer_decode(mst_span_of(m.ptr, n), &id, &e, &got), MST_OK);
 	b.len = 0;
 	assert_int_equal(keys_answer_encode(8, MST_E_CSR_KEY, MST_LIT("never"), &b), MST_OK);
-	assert_int_equal(keys_answer_decode(mst_span_of(room + 4, b.len - 4), &id, &e, &got), MST_OK);
+	assert_int_equal(
+	    keys_answer_decode(mst_span_of(room + 4, b.len - 4), &id, &e, &got), MST_OK);
 	assert_int_equal(e, MST_E_CSR_KEY);
 	assert_null(got.ptr);
 }
@@ -228,10 +252,10 @@ hostile_answers_are_refused(void **state)
 	static const struct {
 		const char *bytes;
 		size_t len;
-	} rows[] = { { "\xa2\x00\x07\x01\x00", 5 },	       /* success without an answer */
-		{ "\xa3\x00\x07\x01\x01\x02\x41x", 8 },	       /* refusal with one */
-		{ "\xa3\x01\x00\x00\x07\x02\x41x", 8 },	       /* order */
-		{ "\xa3\x00\x07\x01\x00\x02\x61x", 8 },	       /* text */
+	} rows[] = { { "\xa2\x00\x07\x01\x00", 5 }, /* success without an answer */
+		{ "\xa3\x00\x07\x01\x01\x02\x41x", 8 }, /* refusal with one */
+		{ "\xa3\x01\x00\x00\x07\x02\x41x", 8 }, /* order */
+		{ "\xa3\x00\x07\x01\x00\x02\x61x", 8 }, /* text */
 		{ "\xa4\x00\x07\x01\x00\x02\x41x\x03\x00", 10 } };
 	mst_span got;
 	uint64_t id;
@@ -239,11 +263,16 @@ hostile_answers_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		assert_int_not_equal(keys_answer_decode(mst_span_of(rows[i].bytes, rows[i].len), &id, &e, &got), MST_OK);
+		assert_int_not_equal(
+		    keys_answer_decode(mst_span_of(rows[i].bytes, rows[i].len), &id, &e, &got),
+		    MST_OK);
 	/* An error that err.def lacks is internal, never success. */
-	assert_int_equal(keys_answer_decode(MST_LIT("\xa2\x00\x07\x01\x19\xff\xfe"), &id, &e, &got), MST_OK);
+	assert_int_equal(
+	    keys_answer_decode(MST_LIT("\xa2\x00\x07\x01\x19\xff\xfe"), &id, &e, &got), MST_OK);
 	assert_int_equal(e, MST_E_INTERNAL);
-	assert_int_equal(keys_answer_decode(MST_LIT("\xa2\x00\x07\x01\x1b\0\0\0\1\0\0\0\0"), &id, &e, &got), MST_OK);
+	assert_int_equal(
+	    keys_answer_decode(MST_LIT("\xa2\x00\x07\x01\x1b\0\0\0\1\0\0\0\0"), &id, &e, &got),
+	    MST_OK);
 	assert_int_equal(e, MST_E_INTERNAL);
 }
 
@@ -282,12 +311,14 @@ teardown(void **state)
 static enum keys_kind kinds[] = { KEYS_SIGN_CERT, KEYS_SIGN_IDEVID, KEYS_SIGN_CRL, KEYS_SIGN_RVR,
 	KEYS_SIGN_VOUCHER, KEYS_SIGN_ROLLOVER };
 #define ONE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-#define EACH(fn) \
-	{ #fn ": cert", fn, setup, teardown, &kinds[0] }, { #fn ": idevid", fn, setup, teardown, &kinds[1] }, \
-	    { #fn ": crl", fn, setup, teardown, &kinds[2] }, { #fn ": rvr", fn, setup, teardown, &kinds[3] }, \
-	    { #fn ": voucher", fn, setup, teardown, &kinds[4] }, \
-	{ \
-		#fn ": rollover", fn, setup, teardown, &kinds[5] \
+#define EACH(fn)                                                                                   \
+	{ #fn ": cert", fn, setup, teardown, &kinds[0] },                                          \
+	    { #fn ": idevid", fn, setup, teardown, &kinds[1] },                                    \
+	    { #fn ": crl", fn, setup, teardown, &kinds[2] },                                       \
+	    { #fn ": rvr", fn, setup, teardown, &kinds[3] },                                       \
+	    { #fn ": voucher", fn, setup, teardown, &kinds[4] },                                   \
+	{                                                                                          \
+#fn ": rollover", fn, setup, teardown, &kinds[5]                                   \
 	}
 
 int
