@@ -9,12 +9,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +27,7 @@
 #include "host/arena.h"
 #include "host/key.h"
 #include "server/keys/keys_client.h"
+#include "server/keys/keys_room.h"
 #include "server/keys/keys_wire.h"
 #include "unit/keys/support_pki.h"
 
@@ -194,6 +198,104 @@ process_has_seccomp_and_no_new_privileges(void **state)
 	status_says(keys_pid(k), "Threads:\t1");
 	status_says(keys_pid(k), "Name:\tmuster-keys");
 	keys_stop(k);
+}
+
+/* In a child: enter the jail, then try a door; 0 when it is shut with EPERM. */
+static int
+behind(enum keys_jail jail, long (*door)(void))
+{
+	int pid = fork(), status = 0;
+
+	if (pid == 0) {
+		if (keys_jail_enter(jail) != MST_OK)
+			_exit(9);
+		errno = 0;
+		_exit(door() == -1 ? (errno == EPERM ? 0 : 2) : 1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static long
+door_inet(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long
+door_inet6(void)
+{
+	return socket(AF_INET6, SOCK_DGRAM, 0);
+}
+
+static long
+door_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0);
+}
+
+static long
+door_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static long
+door_open(void)
+{
+	return open("/etc/passwd", O_RDONLY);
+}
+
+static long
+door_fork(void)
+{
+	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static long
+door_exec(void)
+{
+	char *const argv[] = { NULL };
+
+	return execve("/bin/true", argv, argv);
+}
+
+static long
+door_ptrace(void)
+{
+	return syscall(SYS_ptrace, 16, 1, 0, 0);
+}
+
+static long
+door_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+static void
+doors_are_shut_with_key_files(void **state)
+{
+	long (*const doors[])(void) = { door_inet, door_inet6, door_netlink, door_unix, door_open,
+		door_fork, door_exec, door_ptrace, door_code };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
+		assert_int_equal(behind(KEYS_JAIL_FILES, doors[i]), 0);
+}
+
+static void
+doors_are_shut_with_tokens_but_files_and_local_sockets(void **state)
+{
+	long (*const shut[])(
+	    void) = { door_inet, door_inet6, door_netlink, door_fork, door_exec, door_ptrace };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof shut / sizeof shut[0]; i++)
+		assert_int_equal(behind(KEYS_JAIL_TOKENS, shut[i]), 0);
+	assert_int_equal(behind(KEYS_JAIL_TOKENS, door_unix), 1);
+	assert_int_equal(behind(KEYS_JAIL_TOKENS, door_open), 1);
 }
 
 static void
@@ -722,6 +824,8 @@ main(void)
 		GOOD(slot_names_are_unique),
 		GOOD(keys_cert_lends_certificate_and_chain),
 		GOOD(process_has_seccomp_and_no_new_privileges),
+		GOOD(doors_are_shut_with_key_files),
+		GOOD(doors_are_shut_with_tokens_but_files_and_local_sockets),
 		GOOD(process_has_sockets_and_dev_null_only),
 		GOOD(process_makes_no_core_and_few_files),
 		GOOD(stop_leaves_no_process),
