@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/clock.h"
+#include "host/dnssd/dnssd.h"
 #include "host/file.h"
 #include "host/key.h"
 #include "server/admin/admin.h"
@@ -49,6 +50,7 @@ struct roles {
 	struct masa *masa;
 	struct proxy *proxy;
 	struct admin *admin;
+	struct dnssd *announcer; /* of the registrar */
 	struct tls_identity registrar_tls, masa_tls;
 	struct keys_slot slots[SLOTS_MAX];
 	size_t slot_count;
@@ -211,7 +213,7 @@ limits(const struct config_http *h)
 
 static mst_err
 listen_on(struct roles *r, const char *name, const char *address, const struct tls_identity *tls,
-    const struct net_route *routes, size_t count)
+    const struct net_route *routes, size_t count, int *port)
 {
 	struct net_listen l = { .name = name,
 		.address = address,
@@ -222,12 +224,11 @@ listen_on(struct roles *r, const char *name, const char *address, const struct t
 		.routes = routes,
 		.route_count = count,
 		.limits = limits(&r->c->http) };
-	int port;
-	mst_err e = net_listen(r->net, &l, &port);
+	mst_err e = net_listen(r->net, &l, port);
 
 	if (e != MST_OK)
 		return failed(e, address, net_why());
-	log_line(LOG_INFO_, "%s listens on %s (port %d)", name, address, port);
+	log_line(LOG_INFO_, "%s listens on %s (port %d)", name, address, *port);
 	return MST_OK;
 }
 
@@ -314,13 +315,22 @@ listen_registrar(struct roles *r)
 	const struct net_route *a = registrar_routes(r->registrar, &n);
 	const struct net_route *b = est_routes(r->est, &m);
 	struct net_route *all = arena_alloc(r->a, (n + m) * sizeof *all);
+	int port;
+	mst_err e;
 
 	if (all == NULL)
 		return MST_E_NOMEM;
 	memcpy(all, a, n * sizeof *all);
 	memcpy(all + n, b, m * sizeof *all);
 	registrar_sweep_start(r->registrar);
-	return listen_on(r, "registrar", r->c->registrar->listen, &r->registrar_tls, all, n + m);
+	e = listen_on(
+	    r, "registrar", r->c->registrar->listen, &r->registrar_tls, all, n + m, &port);
+	if (e != MST_OK || r->c->registrar->announce == NULL)
+		return e;
+	if ((e = dnssd_open(&r->announcer)) == MST_OK)
+		e = dnssd_publish(
+		    r->announcer, r->c->registrar->announce, DNSSD_REGISTRAR, (uint16_t)port, NULL);
+	return e == MST_OK ? e : failed(e, "DNS-SD", dnssd_why());
 }
 
 static mst_err
@@ -427,6 +437,7 @@ static mst_err
 listen_all(struct roles *r)
 {
 	mst_err e = MST_OK;
+	int port;
 
 	if (r->c->registrar != NULL)
 		e = listen_registrar(r);
@@ -434,7 +445,7 @@ listen_all(struct roles *r)
 		size_t n;
 		const struct net_route *routes = masa_routes(r->masa, &n);
 
-		e = listen_on(r, "masa", r->c->masa->listen, &r->masa_tls, routes, n);
+		e = listen_on(r, "masa", r->c->masa->listen, &r->masa_tls, routes, n, &port);
 	}
 	if (e == MST_OK && r->c->proxy != NULL)
 		e = listen_proxy(r);
@@ -547,6 +558,7 @@ roles_free(struct roles *r)
 {
 	if (r == NULL)
 		return;
+	dnssd_close(r->announcer);
 	admin_free(r->admin);
 	proxy_close(r->proxy);
 	/* the writer's callbacks name loops: let it run dry while they still exist */
