@@ -63,6 +63,7 @@ const STACK_OF(X509) *anchors_certs(const struct anchors *t);
 
 enum chain_flags {
 	CHAIN_NO_LEAF_TIME = 1, /* ID-4: the leaf's notAfter is ignored, never its notBefore */
+	CHAIN_NOTHING_ELSE = 4, /* every one of untrusted is in the chain or verifiably above it: no idle bytes (D19) */
 	CHAIN_NEED_CRL = 2,	/* hard revocation policy: MST_E_RVR_CRL_UNAVAILABLE where no CRL covers the leaf */
 };
 /*

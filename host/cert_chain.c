@@ -20,7 +20,7 @@
 
 struct anchors {
 	X509_STORE *store;
-	STACK_OF(X509) * certs;
+	STACK_OF(X509) *certs;
 	int crls;
 };
 
@@ -61,7 +61,7 @@ add_crls(struct anchors *t, mst_span pem)
 }
 
 mst_err
-anchors_from_stack(STACK_OF(X509) * certs, struct anchors **out)
+anchors_from_stack(STACK_OF(X509) *certs, struct anchors **out)
 {
 	struct anchors *t = calloc(1, sizeof(*t));
 	mst_err e = MST_E_NOMEM;
@@ -116,7 +116,8 @@ anchors_free(struct anchors *t)
 	free(t);
 }
 
-const STACK_OF(X509) * anchors_certs(const struct anchors *t)
+const STACK_OF(X509) *
+anchors_certs(const struct anchors *t)
 {
 	return t->certs;
 }
@@ -171,7 +172,7 @@ refusal(int error)
 /* Beyond OpenSSL: CMS-5's list of keys, and no CA without basicConstraints between leaf and anchor.
  */
 static mst_err
-judge_links(const STACK_OF(X509) * chain)
+judge_links(const STACK_OF(X509) *chain)
 {
 	for (int i = 0; i < sk_X509_num(chain) - 1 || i == 0; i++) {
 		X509 *cert = sk_X509_value(chain, i);
@@ -183,6 +184,54 @@ judge_links(const STACK_OF(X509) * chain)
 		}
 		if (i > 0 && X509_check_ca(cert) != 1) {
 			(void)snprintf(why, sizeof(why), "depth %d: not a CA certificate", i);
+			return MST_E_X509_CHAIN;
+		}
+	}
+	return MST_OK;
+}
+
+static int
+in_list(const STACK_OF(X509) *list, X509 *cert)
+{
+	for (int i = 0; list != NULL && i < sk_X509_num(list); i++)
+		if (X509_cmp(sk_X509_value(list, i), cert) == 0)
+			return 1;
+	return 0;
+}
+
+/* Did one of list issue cert (itself, when it is self-signed)? */
+static int
+is_signed_by_one(X509 *cert, const STACK_OF(X509) *list)
+{
+	for (int i = 0; i < sk_X509_num(list); i++) {
+		X509 *issuer = sk_X509_value(list, i);
+
+		if (X509_check_issued(issuer, cert) == X509_V_OK &&
+		    X509_verify(cert, X509_get0_pubkey(issuer)) == 1)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * A message may carry its chain beyond the anchor it is judged by. Such a
+ * certificate must have issued one of the chain and be signed itself by one
+ * that is there; what cannot be shown to belong is refused.
+ */
+static mst_err
+judge_company(const STACK_OF(X509) *chain, const STACK_OF(X509) *certs)
+{
+	for (int i = 0; certs != NULL && i < sk_X509_num(certs); i++) {
+		X509 *cert = sk_X509_value(certs, i);
+		int above = 0;
+
+		if (in_list(chain, cert))
+			continue;
+		for (int j = 0; above == 0 && j < sk_X509_num(chain); j++)
+			above = X509_check_issued(cert, sk_X509_value(chain, j)) == X509_V_OK &&
+			        X509_verify(sk_X509_value(chain, j), X509_get0_pubkey(cert)) == 1;
+		if (above == 0 || !is_signed_by_one(cert, certs)) {
+			(void)snprintf(why, sizeof(why), "a certificate beside the chain");
 			return MST_E_X509_CHAIN;
 		}
 	}
@@ -210,8 +259,8 @@ set_param(
 }
 
 mst_err
-chain_verify(const struct anchors *t, X509 *leaf, const STACK_OF(X509) * untrusted,
-    const struct mst_clock *clock, unsigned flags, STACK_OF(X509) * *built)
+chain_verify(const struct anchors *t, X509 *leaf, const STACK_OF(X509) *untrusted,
+    const struct mst_clock *clock, unsigned flags, STACK_OF(X509) **built)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	mst_err e = MST_E_NOMEM;
@@ -233,6 +282,8 @@ chain_verify(const struct anchors *t, X509 *leaf, const STACK_OF(X509) * untrust
 		goto out;
 	}
 	e = judge_links(X509_STORE_CTX_get0_chain(ctx));
+	if (e == MST_OK && (flags & CHAIN_NOTHING_ELSE) != 0)
+		e = judge_company(X509_STORE_CTX_get0_chain(ctx), untrusted);
 	if (e == MST_OK && built != NULL) {
 		*built = X509_STORE_CTX_get1_chain(ctx);
 		e = *built == NULL ? MST_E_NOMEM : MST_OK;
@@ -256,7 +307,7 @@ cert_is(X509 *cert, mst_span der)
 
 /* The pinned certificate, decoded only if the peer did not send it along: decoding is dear. */
 static mst_err
-find_pinned(mst_span der, X509 *leaf, const STACK_OF(X509) * untrusted, X509 **out)
+find_pinned(mst_span der, X509 *leaf, const STACK_OF(X509) *untrusted, X509 **out)
 {
 	X509 *found = cert_is(leaf, der) ? leaf : NULL;
 
@@ -300,7 +351,7 @@ valid_now(X509 *cert, const struct mst_clock *clock)
 
 static mst_err
 judge_pinned_chain(
-    X509 *pinned, X509 *leaf, const STACK_OF(X509) * untrusted, const struct mst_clock *clock)
+    X509 *pinned, X509 *leaf, const STACK_OF(X509) *untrusted, const struct mst_clock *clock)
 {
 	STACK_OF(X509) *one = sk_X509_new_null();
 	struct anchors *t = NULL;
@@ -326,7 +377,7 @@ out:
 
 mst_err
 pin_judge(mst_span pinned_cert, mst_span pinned_pubk, mst_span pinned_pubk_sha256, X509 *leaf,
-    const STACK_OF(X509) * untrusted, const struct mst_clock *clock)
+    const STACK_OF(X509) *untrusted, const struct mst_clock *clock)
 {
 	X509 *pinned = NULL;
 	mst_err e;

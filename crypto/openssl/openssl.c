@@ -124,7 +124,7 @@ voucher_open(void *ctx, enum mst_media media, mst_span message, const struct mst
 	e = envelope_open(a, media, MST_VOUCHER, message, anchors_certs(c->masa), &env);
 	/* 8.7 step 2, CMS-9: by the factory's anchors, never by "the cert inside" */
 	if (e == MST_OK)
-		e = chain_verify(c->masa, env.signer, env.certs, clock, 0, NULL);
+		e = chain_verify(c->masa, env.signer, env.certs, clock, CHAIN_NOTHING_ELSE, NULL);
 	if (e == MST_E_X509_CHAIN)
 		e = MST_E_VOUCHER_SIGNER;
 	if (e == MST_OK)
