@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/dnssd/dnssd.h"
 
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <avahi-common/malloc.h>
 #include <avahi-common/strlst.h>
 #include <avahi-common/thread-watch.h>
+#include <avahi-common/timeval.h>
 #include <avahi-core/core.h>
 #include <avahi-core/log.h>
 #include <avahi-core/lookup.h>
@@ -22,6 +25,9 @@
 
 /* A link full of made-up services must not fill memory. */
 #define FOUND_MAX 256
+/* Addresses of this host that are published; looked at again after so many milliseconds. */
+#define PLACES_MAX 64
+#define REFRESH_MS 3000
 
 struct service {
 	struct service *next;
@@ -52,6 +58,11 @@ struct found {
 	uint16_t port;
 };
 
+struct place {
+	AvahiIfIndex interface;
+	AvahiAddress address;
+};
+
 /* Everything is touched under the poll's lock, which its callbacks hold. */
 struct dnssd {
 	AvahiThreadedPoll *poll;
@@ -61,6 +72,11 @@ struct dnssd {
 	struct browser *browsers;
 	struct found *found;
 	size_t found_count;
+	/* What the host name stands for; kept only while something is published. */
+	struct place place[PLACES_MAX];
+	size_t places;
+	AvahiSEntryGroup *addresses;
+	AvahiTimeout *timer;
 };
 
 static _Thread_local char why[256];
@@ -105,6 +121,131 @@ host_name(char out[32])
 	snprintf(out, 32, "muster-%08x", r);
 }
 
+/* ---- addresses ---- */
+
+static int
+place_of(const struct ifaddrs *i, struct place *out)
+{
+	struct place p;
+
+	memset(&p, 0, sizeof(p)); /* compared as bytes */
+	p.interface = (AvahiIfIndex)if_nametoindex(i->ifa_name);
+	if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0 || p.interface <= 0)
+		return -1;
+	if (i->ifa_addr->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, i->ifa_addr, sizeof(in));
+		p.address.proto = AVAHI_PROTO_INET;
+		p.address.data.ipv4.address = in.sin_addr.s_addr;
+	} else if (i->ifa_addr->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+
+		memcpy(&in6, i->ifa_addr, sizeof(in6));
+		p.address.proto = AVAHI_PROTO_INET6;
+		memcpy(p.address.data.ipv6.address, &in6.sin6_addr, 16);
+	} else {
+		return -1;
+	}
+	*out = p;
+	return 0;
+}
+
+static size_t
+places_now(struct place out[PLACES_MAX])
+{
+	struct ifaddrs *list = NULL;
+	size_t n = 0;
+
+	memset(out, 0, PLACES_MAX * sizeof(*out));
+	if (getifaddrs(&list) != 0)
+		return 0;
+	for (struct ifaddrs *i = list; i != NULL && n < PLACES_MAX; i = i->ifa_next)
+		if (place_of(i, &out[n]) == 0)
+			n++;
+	freeifaddrs(list);
+	return n;
+}
+
+static void
+on_addresses(AvahiServer *s, AvahiSEntryGroup *g, AvahiEntryGroupState state, void *arg)
+{
+	char name[32];
+
+	(void)g;
+	(void)arg;
+	host_name(name);
+	if (state == AVAHI_ENTRY_GROUP_COLLISION)
+		(void)avahi_server_set_host_name(s, name); /* RUNNING follows and registers anew */
+}
+
+static int
+addresses_register(struct dnssd *d, AvahiServer *s)
+{
+	int e = 0;
+
+	if (d->addresses == NULL &&
+	    (d->addresses = avahi_s_entry_group_new(s, on_addresses, d)) == NULL)
+		return avahi_server_errno(s);
+	avahi_s_entry_group_reset(d->addresses);
+	for (size_t i = 0; i < d->places && e >= 0; i++)
+		e = avahi_server_add_address(s, d->addresses, d->place[i].interface,
+		    d->place[i].address.proto, AVAHI_PUBLISH_NO_REVERSE, NULL,
+		    &d->place[i].address);
+	return e < 0 ? e : avahi_s_entry_group_commit(d->addresses);
+}
+
+enum refresh { IF_CHANGED, ANYHOW };
+
+/*
+ * Publish this host's addresses, each on its interface. Avahi would do that by
+ * itself, but with reverse records, which are unique to an address: two
+ * responders on one host would drive each other's host name out for ever.
+ */
+static void
+addresses_refresh(struct dnssd *d, AvahiServer *s, enum refresh how)
+{
+	struct place now[PLACES_MAX];
+	size_t n = places_now(now);
+	int e;
+
+	if (how == IF_CHANGED && n == d->places && memcmp(now, d->place, sizeof(now)) == 0)
+		return;
+	memcpy(d->place, now, sizeof(now));
+	d->places = n;
+	if ((e = addresses_register(d, s)) < 0) {
+		d->places = 0; /* try again at the next tick */
+		log_line(LOG_WARNING_, "mdns: addresses are not announced: %s", avahi_strerror(e));
+	}
+}
+
+static void
+on_tick(AvahiTimeout *t, void *arg)
+{
+	struct dnssd *d = arg;
+	struct timeval tv;
+
+	if (d->running)
+		addresses_refresh(d, d->server, IF_CHANGED);
+	avahi_elapse_time(&tv, REFRESH_MS, 0);
+	avahi_threaded_poll_get(d->poll)->timeout_update(t, &tv);
+}
+
+static int
+addresses_start(struct dnssd *d, AvahiServer *s)
+{
+	const AvahiPoll *api = avahi_threaded_poll_get(d->poll);
+	struct timeval tv;
+
+	if (d->timer != NULL)
+		return 0;
+	avahi_elapse_time(&tv, REFRESH_MS, 0);
+	if ((d->timer = api->timeout_new(api, &tv, on_tick, d)) == NULL)
+		return AVAHI_ERR_NO_MEMORY;
+	addresses_refresh(d, s, ANYHOW);
+	return 0;
+}
+
 /* ---- publishing ---- */
 
 static void on_group(AvahiServer *s, AvahiSEntryGroup *g, AvahiEntryGroupState state, void *arg);
@@ -112,8 +253,10 @@ static void on_group(AvahiServer *s, AvahiSEntryGroup *g, AvahiEntryGroupState s
 static int
 service_register(struct service *v, AvahiServer *s)
 {
-	int e = 0;
+	int e = addresses_start(v->d, s);
 
+	if (e < 0)
+		return e;
 	if (v->group == NULL && (v->group = avahi_s_entry_group_new(s, on_group, v)) == NULL)
 		return avahi_server_errno(s);
 	avahi_s_entry_group_reset(v->group);
@@ -179,6 +322,8 @@ on_server(AvahiServer *s, AvahiServerState state, void *arg)
 	d->running = state == AVAHI_SERVER_RUNNING;
 	switch (state) {
 	case AVAHI_SERVER_RUNNING:
+		if (d->timer != NULL)
+			addresses_refresh(d, s, ANYHOW);
 		for (struct service *v = d->services; v != NULL; v = v->next)
 			if ((e = service_start(v, s)) < 0)
 				log_line(LOG_ERROR_, "mdns: %s is not announced: %s", v->type,
@@ -191,6 +336,8 @@ on_server(AvahiServer *s, AvahiServerState state, void *arg)
 		break;
 	case AVAHI_SERVER_REGISTERING:
 		/* Records with the old host name must not linger. */
+		if (d->addresses != NULL)
+			avahi_s_entry_group_reset(d->addresses);
 		for (struct service *v = d->services; v != NULL; v = v->next)
 			if (v->group != NULL)
 				avahi_s_entry_group_reset(v->group);
@@ -442,6 +589,8 @@ server_config(AvahiServerConfig *c)
 	c->enable_reflector = 0;
 	c->enable_wide_area = 0;
 	c->disallow_other_stacks = 0;
+	/* addresses_refresh() does that, without reverse records. */
+	c->publish_addresses = 0;
 	/* Nothing about the machine beyond what a service needs. */
 	c->publish_hinfo = 0;
 	c->publish_workstation = 0;
@@ -499,6 +648,10 @@ dnssd_close(struct dnssd *d)
 		d->services = v->next;
 		service_free(v);
 	}
+	if (d->addresses != NULL)
+		avahi_s_entry_group_free(d->addresses);
+	if (d->timer != NULL)
+		avahi_threaded_poll_get(d->poll)->timeout_free(d->timer);
 	if (d->server != NULL)
 		avahi_server_free(d->server);
 	if (d->poll != NULL)
