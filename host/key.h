@@ -20,7 +20,12 @@ const char *key_why(void);
 MST_MUST_USE mst_err key_matches(EVP_PKEY *key, X509 *cert);
 /* A new P-256 key as PEM (PKCS#8) written 0600 with O_EXCL; MST_E_CONFLICT when the file exists. */
 MST_MUST_USE mst_err key_generate_file(const char *path, EVP_PKEY **out);
-/* Called with each step of opening and using a key ("parse URI", "load module", "log in", "find key", "sign", "verify") and its outcome. */
+/*
+ * Called with each step of opening and using a key ("parse URI", "open file",
+ * "check permissions", "read key", "load module", "find token", "log in",
+ * "find key", "sign", "verify") and its outcome; no PIN in detail. It must
+ * return: key.c holds a lock meanwhile.
+ */
 typedef void (*key_step_fn)(void *arg, const char *step, mst_err e, const char *detail);
 MST_MUST_USE mst_err key_test(const char *uri, key_step_fn fn, void *arg);
 
