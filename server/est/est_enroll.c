@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * simpleenroll, simplereenroll, serverkeygen. In order: who is it (TLS, else
+ * HTTP Basic), may it order (the gate), what may be issued (the CSR's
+ * judgement), order from the CA, whose answer is durable with the device's new
+ * state and its row in the trail, and only then the client's answer.
+ */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "host/clock.h"
+#include "server/est/room.h"
+
+#define TYPE_ENROLLED "application/pkcs7-mime; smime-type=certs-only" /* H6 */
+
+struct run {
+	const struct est_label *label;
+	struct est *est;
+	struct net_request *rq;
+	enum est_op op;
+	enum step step;
+	struct trust_verdict client;
+	enum est_basic basic;
+	const char *identity;
+	struct device device; /* id 0: none */
+	const struct est_profile *profile;
+	struct est_csr csr;
+	mst_span key; /* EST_KEYGEN: PKCS#8 */
+	const char *words;
+};
+
+static void
+refuse(struct run *u, mst_err e)
+{
+	if (mst_err_info(e)->http == 202)
+		journal_wait(u->est->journal, u->rq, u->device.id, u->step, e,
+		    u->est->c.retry_after, u->words);
+	else
+		journal_refuse(u->est->journal, u->rq, u->device.id, u->step, e, u->words);
+}
+
+/* --- the gate --- */
+
+static mst_err
+gate(struct run *u, const struct device *d)
+{
+	struct est_gate_in in = { .op = u->op,
+		.client = &u->client,
+		.basic = u->basic,
+		.device = d,
+		.status_optional = u->est->c.status_optional };
+
+	return est_gate(&in);
+}
+
+static mst_err
+pass_gate(struct run *u)
+{
+	mst_err e = est_device(store_reader(u->est->c.store), u->rq->arena, &u->client, &u->device);
+
+	if (e != MST_OK && e != MST_E_NOT_FOUND)
+		return e;
+	if (e == MST_E_NOT_FOUND)
+		u->device.id = 0;
+	return gate(u, e == MST_OK ? &u->device : NULL);
+}
+
+/* Who asks, in words, the same over all its life: a key belongs to one identity (EST-2). */
+static mst_err
+name_client(struct run *u, const char *user)
+{
+	struct arena *a = u->rq->arena;
+	const struct trust_verdict *c = &u->client;
+
+	switch (c->class) {
+	case TRUST_IDEVID:
+		u->identity = arena_printf(a, "idevid:%s:%.*s", c->manufacturer.name,
+		    (int)c->serial.len, (const char *)c->serial.ptr);
+		break;
+	case TRUST_LDEVID: u->identity = c->row.identity; break;
+	case TRUST_ANONYMOUS: u->identity = arena_printf(a, "basic:%s", user); break;
+	case TRUST_REFUSED: return MST_E_EST_CLIENT_CERT;
+	}
+	return u->identity != NULL ? MST_OK : MST_E_NOMEM;
+}
+
+/* --- the CSR --- */
+
+static mst_err
+judge(struct run *u)
+{
+	struct net_request *rq = u->rq;
+	uint8_t room[64];
+	struct mst_buf binding = MST_BUF(room);
+	struct est_csr_in in = { .op = u->op,
+		.class = u->client.class,
+		.leaf = rq->peer->leaf,
+		.row = u->client.class == TRUST_LDEVID ? &u->client.row : NULL,
+		.serial = u->device.id != 0 ? u->device.serial : MST_NONE,
+		.idevid_spki_sha256 = u->device.idevid_spki_sha256,
+		.identity = u->identity,
+		.profile = u->profile,
+		.challenge = u->est->c.challenge,
+		.binding_required = u->est->c.binding_required,
+		.window_percent = u->est->c.window_percent,
+		.now = clock_wall() };
+	mst_err e = est_body_decode(rq->arena, rq->body, &in.der);
+
+	if (e != MST_OK)
+		return e;
+	if (net_binding(rq, &binding) == MST_OK)
+		in.binding = mst_buf_span(&binding);
+	return est_judge_csr(rq->arena, &in, &u->csr, &u->words);
+}
+
+/* RFC 7030 4.4: the CSR's key gives way to a new one, which is never kept: a repeat is a new order.
+ */
+static mst_err
+replace_key(struct run *u)
+{
+	uint8_t both[sizeof u->csr.order_key + SHA256_DIGEST_LENGTH];
+	mst_err e = est_keygen(u->rq->arena, &u->key, &u->csr.spki);
+
+	if (e != MST_OK)
+		return e;
+	memcpy(both, u->csr.order_key, sizeof u->csr.order_key);
+	if (EVP_Digest(u->csr.spki.ptr, u->csr.spki.len, both + sizeof u->csr.order_key, NULL,
+	        EVP_sha256(), NULL) != 1 ||
+	    EVP_Digest(both, sizeof both, u->csr.order_key, NULL, EVP_sha256(), NULL) != 1)
+		return MST_E_INTERNAL;
+	return MST_OK;
+}
+
+/* --- the answer --- */
+
+static mst_err
+answer_keygen(struct run *u, mst_span certs)
+{
+	const char *type;
+	mst_span body;
+	uint8_t random[12];
+	char boundary[2 * sizeof random + 1];
+	mst_err e;
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return MST_E_RANDOM;
+	for (size_t i = 0; i < sizeof random; i++) {
+		boundary[2 * i] = "0123456789abcdef"[random[i] >> 4];
+		boundary[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
+	}
+	boundary[sizeof boundary - 1] = '\0';
+	if ((e = est_keygen_body(u->rq->arena, u->key, certs, boundary, &body, &type)) != MST_OK)
+		return e;
+	net_reply(u->rq, 200, type, body, NULL, 0);
+	return MST_OK;
+}
+
+static void
+on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
+{
+	struct run *u = arg;
+	STACK_OF(X509) *certs = sk_X509_new_null();
+	X509 *cert = NULL;
+	mst_span p7 = MST_NONE;
+
+	(void)row;
+	if (e == MST_OK && certs == NULL)
+		e = MST_E_NOMEM;
+	if (e == MST_OK && (e = cert_parse(der, &cert)) == MST_OK) {
+		/* P4: only the certificate that was issued. */
+		if (sk_X509_push(certs, cert) <= 0)
+			e = MST_E_NOMEM;
+		else
+			e = certs_only_build(u->rq->arena, certs, &p7);
+	}
+	sk_X509_free(certs);
+	X509_free(cert);
+	if (e != MST_OK) {
+		refuse(u, e);
+		return;
+	}
+	journal_accept(u->est->journal, u->rq, u->step, u->identity);
+	if (u->csr.bound) /* RFC 9266 4.1: one authentication by a binding (L7) */
+		net_close_after(u->rq);
+	if (u->op != EST_KEYGEN)
+		est_answer(u->rq, u->step, TYPE_ENROLLED, p7);
+	else if ((e = answer_keygen(u, p7)) != MST_OK)
+		refuse(u, e);
+}
+
+/* In the transaction that makes the certificate durable: the gate may have closed meanwhile. */
+static mst_err
+record(struct db *db, const struct cert_row *row, void *arg)
+{
+	struct run *u = arg;
+	struct device d = { 0 };
+	mst_err e = est_device(db, u->rq->arena, &u->client, &d);
+
+	if (e != MST_OK && e != MST_E_NOT_FOUND)
+		return e;
+	if (e == MST_E_NOT_FOUND)
+		d.id = 0;
+	if ((e = gate(u, d.id != 0 ? &d : NULL)) != MST_OK)
+		return e;
+	if (d.id != 0) {
+		if (u->op != EST_REENROLL)
+			d.state = DEVICE_ENROLLED;
+		else if (d.state == DEVICE_STALE)
+			d.state = DEVICE_ACTIVE;
+		d.last_seen = clock_wall();
+		d.trace = u->rq->trace;
+		if ((e = device_save(db, &d)) != MST_OK)
+			return e;
+	}
+	return journal_row(u->est->journal, db, u->rq, row->device, u->step, MST_OK, u->identity);
+}
+
+static void
+order(struct run *u)
+{
+	struct ca_order o = { .label = u->profile->label,
+		.profile = u->profile->profile,
+		.subject = u->csr.subject,
+		.san = u->csr.san,
+		.spki = u->csr.spki,
+		.order_key = mst_span_of(u->csr.order_key, sizeof u->csr.order_key),
+		.device = u->device.id,
+		.identity = u->identity,
+		.also = record,
+		.also_arg = u };
+
+	ca_issue(est_ca_loop(u->est, u->rq->loop), &o, on_issued, u);
+}
+
+/* --- the request --- */
+
+static void
+proceed(struct run *u, const char *user)
+{
+	mst_err e = pass_gate(u);
+
+	if (e == MST_OK)
+		e = name_client(u, user);
+	if (e == MST_OK)
+		e = judge(u);
+	if (e == MST_OK && u->op == EST_KEYGEN)
+		e = replace_key(u);
+	if (e != MST_OK)
+		refuse(u, e);
+	else
+		order(u);
+}
+
+static void
+on_user(void *arg, mst_err e, const char *user)
+{
+	struct run *u = arg;
+
+	if (e != MST_OK) {
+		refuse(u, e);
+		return;
+	}
+	u->basic = EST_BASIC_PROVED;
+	u->rq->peer->http_auth = true;
+	proceed(u, user);
+}
+
+static mst_err
+begin(struct run *u)
+{
+	struct net_request *rq = u->rq;
+	mst_err e;
+
+	if (!net_is_type(rq->content_type, "application/pkcs10")) /* U5 */
+		return MST_E_MEDIA_UNSUPPORTED;
+	if ((e = trust_copy(rq->arena, trust_judge(u->est->c.trust, rq), &u->client)) != MST_OK)
+		return e;
+	rq->serial = u->client.serial;
+	rq->manufacturer = u->client.manufacturer.name;
+	u->words = u->client.detail;
+	u->profile = u->op == EST_REENROLL && u->client.class == TRUST_LDEVID
+	                 ? est_profile_of(u->label, u->client.row.profile)
+	                 : u->label->profile;
+	return MST_OK;
+}
+
+static void
+receive(struct net_request *rq, struct est_label *l, enum est_op op, enum step step)
+{
+	struct run *u = arena_alloc(rq->arena, sizeof *u);
+	mst_err e;
+
+	if (u == NULL) {
+		net_refuse(rq, step, MST_E_NOMEM, NULL);
+		return;
+	}
+	u->label = l;
+	u->est = l->est;
+	u->rq = rq;
+	u->op = op;
+	u->step = step;
+	if ((e = begin(u)) != MST_OK) {
+		refuse(u, e);
+		return;
+	}
+	u->basic = u->est->auth == NULL ? EST_BASIC_OFF : EST_BASIC_ABSENT;
+	/* A2: for clients without certificate alone; a refused certificate is not outvoted. */
+	if (u->client.class == TRUST_ANONYMOUS && u->est->auth != NULL &&
+	    rq->authorization != NULL && op != EST_REENROLL)
+		est_auth_check(u->est->auth, rq, on_user, u);
+	else
+		proceed(u, NULL);
+}
+
+void
+est_on_enroll(struct net_request *rq, void *arg)
+{
+	receive(rq, arg, EST_ENROLL, STEP_ENROLL);
+}
+
+void
+est_on_reenroll(struct net_request *rq, void *arg)
+{
+	receive(rq, arg, EST_REENROLL, STEP_REENROLL);
+}
+
+void
+est_on_keygen(struct net_request *rq, void *arg)
+{
+	struct est_label *l = arg;
+
+	if (!l->est->c.keygen) /* RFC 7030 6: off unless wanted */
+		journal_refuse(l->est->journal, rq, 0, STEP_KEYGEN, MST_E_EST_DISABLED, NULL);
+	else
+		receive(rq, l, EST_KEYGEN, STEP_KEYGEN);
+}
+
+/* Optional (RFC 7030 4.3), and not built: est.md section 12. */
+void
+est_on_fullcmc(struct net_request *rq, void *arg)
+{
+	struct est_label *l = arg;
+
+	journal_refuse(l->est->journal, rq, 0, STEP_ENROLL, MST_E_EST_DISABLED, "fullcmc");
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What anybody may read: CA certificates, CSR attributes, the CRL (A1; est.md P3, section 10). */
+#include "server/est/room.h"
+
+void
+est_on_cacerts(struct net_request *rq, void *arg)
+{
+	static const struct net_header cte = { "Content-Transfer-Encoding", "base64" };
+	const struct est_label *l = arg;
+	bool wrap = l->cacerts.len > 1020 && est_wrap(rq) != 0;
+
+	journal_accept(l->est->journal, rq, STEP_CACERTS, l->label);
+	/* H6: the type without a parameter. */
+	net_reply(
+	    rq, 200, "application/pkcs7-mime", wrap ? l->cacerts_wrapped : l->cacerts, &cte, 1);
+}
+
+/* The serial number of the device behind the connection, if a device is there. */
+static mst_span
+device_serial(const struct est *e, struct net_request *rq)
+{
+	const struct trust_verdict *v;
+	struct device d;
+
+	if (rq->peer->leaf == NULL)
+		return MST_NONE;
+	v = trust_judge(e->c.trust, rq);
+	switch (v->class) {
+	case TRUST_IDEVID: return arena_dup(rq->arena, v->serial);
+	case TRUST_LDEVID:
+		return est_device(store_reader(e->c.store), rq->arena, v, &d) == MST_OK ? d.serial
+		                                                                        : MST_NONE;
+	case TRUST_ANONYMOUS:
+	case TRUST_REFUSED: break;
+	}
+	return MST_NONE;
+}
+
+void
+est_on_csrattrs(struct net_request *rq, void *arg)
+{
+	const struct est_label *l = arg;
+	struct est *e = l->est;
+	mst_span der;
+	mst_err err;
+
+	rq->serial = device_serial(e, rq);
+	err = est_csrattrs_build(
+	    rq->arena, l->profile, e->c.csrattrs, rq->serial, e->c.binding_required, &der);
+	if (err != MST_OK) {
+		journal_refuse(e->journal, rq, 0, STEP_CSRATTRS, err, l->label);
+		return;
+	}
+	journal_accept(e->journal, rq, STEP_CSRATTRS, l->label);
+	if (der.ptr == NULL) /* RFC 7030 4.5.2: none available */
+		net_reply(rq, 204, NULL, MST_NONE, NULL, 0);
+	else
+		est_answer(rq, STEP_CSRATTRS, "application/csrattrs", der);
+}
+
+void
+est_on_crl(struct net_request *rq, void *arg)
+{
+	const struct est_label *l = arg;
+	mst_span der;
+	mst_err e = ca_crl_der(l->est->c.ca, l->label, rq->arena, &der);
+
+	if (e != MST_OK)
+		journal_refuse(l->est->journal, rq, 0, STEP_CRL, e, l->label);
+	else /* RFC 5280 4.2.1.13, RFC 2585 4.2: DER */
+		net_reply(rq, 200, "application/pkix-crl", der, NULL, 0);
+}
