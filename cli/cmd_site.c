@@ -103,7 +103,7 @@ check_config(struct cli *c)
 
 	if (path == NULL)
 		return cli_fail(c, CLI_USAGE, "which file? give FILE or --config FILE");
-	control_daemon_path(daemon, sizeof daemon);
+	control_program("musterd", daemon, sizeof daemon);
 	fflush(stdout);
 	if ((pid = fork()) < 0)
 		return cli_fail(c, CLI_FAILED, "out of processes");

@@ -28,9 +28,9 @@ control_why(void)
 
 /* So that a build folder or /usr/local works as installed. */
 void
-control_daemon_path(char *out, size_t cap)
+control_program(const char *name, char *out, size_t cap)
 {
-	static const char *const places[] = { "musterd", "../sbin/musterd" };
+	static const char *const places[] = { "", "../sbin/", "../bin/" };
 	char self[1024];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	char *slash;
@@ -39,11 +39,11 @@ control_daemon_path(char *out, size_t cap)
 	slash = strrchr(self, '/');
 	for (size_t i = 0; slash != NULL && i < sizeof places / sizeof places[0]; i++) {
 		*slash = '\0';
-		if (snprintf(out, cap, "%s/%s", self, places[i]) < (int)cap &&
+		if (snprintf(out, cap, "%s/%s%s", self, places[i], name) < (int)cap &&
 		    access(out, X_OK) == 0)
 			return;
 	}
-	snprintf(out, cap, "musterd");
+	snprintf(out, cap, "%s", name);
 }
 
 static void
@@ -52,7 +52,7 @@ become_daemon(const char *config, int io, int errors)
 	char path[1200];
 	sigset_t none;
 
-	control_daemon_path(path, sizeof path);
+	control_program("musterd", path, sizeof path);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	dup2(io, STDIN_FILENO);

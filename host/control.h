@@ -20,8 +20,8 @@
 
 #define CONTROL_LINE_BYTES (4 << 20) /* of one line, either way */
 
-/* Path of the daemon's program: beside the running one, in ../sbin, else "musterd" for PATH. */
-void control_daemon_path(char *out, size_t cap);
+/* Path of one of our programs: beside the running one, in ../sbin, else its name, for PATH. */
+void control_program(const char *name, char *out, size_t cap);
 
 struct control;
 /*
