@@ -4,6 +4,8 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_tables[] = {
+	cmd_demo,
+	cmd_lab,
 	cmd_init,
 	cmd_idevid,
 	cmd_device,

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 /* One a file: cmd_<noun>.c. */
-extern const struct cli_command cmd_init[], cmd_idevid[], cmd_device[], cmd_manufacturer[],
-    cmd_cert[], cmd_site[], cmd_explain[], cmd_help[];
+extern const struct cli_command cmd_init[], cmd_demo[], cmd_lab[], cmd_idevid[], cmd_device[],
+    cmd_manufacturer[], cmd_cert[], cmd_site[], cmd_explain[], cmd_help[];
 
 #endif
