@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent_config.h"
+
+#include <confuse.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/file.h"
+#include "host/log.h"
+
+#define CONFIG_BYTES (1 << 20)
+/*
+ * libconfuse takes the end of the file for the end of every open section. This
+ * option is set behind the text: it is only known outside of all sections.
+ */
+#define SENTINEL "end-of-file"
+
+static _Thread_local char why[512];
+
+const char *
+agent_config_why(void)
+{
+	return why;
+}
+
+static void
+on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	int n =
+	    snprintf(why, sizeof why, "%s:%d: ", cfg != NULL && cfg->filename ? cfg->filename : "?",
+	        cfg != NULL ? cfg->line : 0);
+
+	if (n > 0 && (size_t)n < sizeof why)
+		vsnprintf(why + n, sizeof why - (size_t)n, fmt, ap);
+}
+
+/* --- values that have a range or a set of words; refused where they stand, with the line --- */
+
+struct range {
+	const char *name;
+	long least, most;
+};
+static const struct range ranges[] = {
+	{ "stall", 1, 60 },
+	{ "retry_after_cap", 1, 60 }, /* RFC 8995 5.6: MUST NOT be more */
+	{ "pending_max", 60, 345600 }, /* 5.6: four days */
+	{ "pending_share", 1, 86400 },
+	{ "peer_gap", 1, 60 },
+	{ "backoff_first", 1, 3600 },
+	{ "backoff_max", 1, 3600 }, /* RFC 8995 4.1: at most an hour */
+	{ "answer_max", 1, 600 },
+};
+
+static int
+check_int(cfg_t *cfg, cfg_opt_t *opt)
+{
+	long v = cfg_opt_getnint(opt, 0);
+
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		if (strcmp(ranges[i].name, cfg_opt_name(opt)) == 0 &&
+		    (v < ranges[i].least || v > ranges[i].most)) {
+			cfg_error(cfg, "%s is %ld; it must be from %ld to %ld", ranges[i].name, v,
+			    ranges[i].least, ranges[i].most);
+			return -1;
+		}
+	return 0;
+}
+
+static int
+check_float(cfg_t *cfg, cfg_opt_t *opt)
+{
+	double v = cfg_opt_getnfloat(opt, 0);
+
+	if (v >= 0.05 && v <= 0.9) /* false for NaN */
+		return 0;
+	cfg_error(cfg, "%s is %g; it must be from 0.05 to 0.9", cfg_opt_name(opt), v);
+	return -1;
+}
+
+struct words {
+	const char *name, *allowed;
+};
+static const struct words words[] = {
+	{ "format", "json journald text" },
+	{ "level", "debug info warning error" },
+	{ "clock", "trusted untrusted none" },
+	{ "voucher", "cms jws" },
+};
+
+static int
+check_word(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *v = cfg_opt_getnstr(opt, 0);
+
+	for (size_t i = 0; v != NULL && i < sizeof words / sizeof words[0]; i++) {
+		char padded[128], want[128];
+
+		if (strcmp(words[i].name, cfg_opt_name(opt)) != 0)
+			continue;
+		snprintf(padded, sizeof padded, " %s ", words[i].allowed);
+		snprintf(want, sizeof want, " %s ", v);
+		if (v[0] == '\0' || strchr(v, ' ') != NULL || strstr(padded, want) == NULL) {
+			cfg_error(cfg, "%s is \"%s\"; it must be one of: %s", words[i].name, v,
+			    words[i].allowed);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- the schema; defaults are those of requirements section 9 --- */
+
+static cfg_opt_t log_opts[] = { CFG_STR("format", "json", CFGF_NONE),
+	CFG_STR("level", "info", CFGF_NONE), CFG_END() };
+static cfg_opt_t timer_opts[] = { CFG_INT("stall", 5, CFGF_NONE),
+	CFG_INT("retry_after_cap", 60, CFGF_NONE), CFG_INT("pending_max", 345600, CFGF_NONE),
+	CFG_INT("pending_share", 600, CFGF_NONE), CFG_INT("peer_gap", 4, CFGF_NONE),
+	CFG_INT("backoff_first", 4, CFGF_NONE), CFG_INT("backoff_max", 3600, CFGF_NONE),
+	CFG_INT("answer_max", 30, CFGF_NONE), CFG_END() };
+static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT),
+	CFG_STR("idevid_cert", NULL, CFGF_NODEFAULT), CFG_STR("idevid_key", NULL, CFGF_NODEFAULT),
+	CFG_STR("masa_anchors", NULL, CFGF_NODEFAULT), CFG_STR_LIST("registrars", "{}", CFGF_NONE),
+	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_STR("voucher", "cms", CFGF_NONE),
+	CFG_BOOL("refuse_nonceless", cfg_false, CFGF_NONE), CFG_STR("clock", "trusted", CFGF_NONE),
+	CFG_FLOAT("renew_after", 2.0 / 3, CFGF_NONE), CFG_SEC("timers", timer_opts, CFGF_NONE),
+	CFG_SEC("log", log_opts, CFGF_NONE), CFG_INT(SENTINEL, 0, CFGF_NONE), CFG_END() };
+
+static void
+watch_values(cfg_t *cfg, const char *prefix, cfg_opt_t *list)
+{
+	for (cfg_opt_t *o = list; o->name != NULL; o++) {
+		char name[128];
+
+		snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] ? "|" : "", o->name);
+		if (o->type == CFGT_INT)
+			cfg_set_validate_func(cfg, name, check_int);
+		else if (o->type == CFGT_FLOAT)
+			cfg_set_validate_func(cfg, name, check_float);
+		else if (o->type == CFGT_STR)
+			cfg_set_validate_func(cfg, name, check_word);
+		else if (o->type == CFGT_SEC)
+			watch_values(cfg, name, o->subopts);
+	}
+}
+
+/* --- from libconfuse's tree to the struct --- */
+
+struct reader {
+	struct arena *a;
+	struct agent_config *out;
+	mst_err err;
+};
+
+static void
+fail(struct reader *r, cfg_t *at, mst_err e, const char *words_)
+{
+	if (r->err != MST_OK)
+		return;
+	r->err = e;
+	snprintf(why, sizeof why, "%s:%d: %s", r->out->path, at != NULL ? at->line : 1,
+	    words_ != NULL ? words_ : "out of memory");
+}
+
+static const char *
+need(struct reader *r, cfg_t *c, const char *name)
+{
+	const char *v = cfg_getstr(c, name);
+	char *copy = NULL;
+
+	if (v == NULL || v[0] == '\0')
+		fail(r, c, MST_E_CONFIG_MISSING, arena_printf(r->a, "\"%s\" is missing", name));
+	else if ((copy = arena_str(r->a, mst_span_str(v))) == NULL)
+		fail(r, c, MST_E_NOMEM, NULL);
+	return copy;
+}
+
+static const char *
+resolve(struct reader *r, const char *path)
+{
+	const char *whole = path;
+
+	if (path != NULL && path[0] != '/')
+		whole = arena_printf(r->a, "%s/%s", r->out->folder, path);
+	if (path != NULL && whole == NULL)
+		fail(r, NULL, MST_E_NOMEM, NULL);
+	return whole;
+}
+
+/* A key URI: only file paths are relative to the folder. */
+static const char *
+key_uri(struct reader *r, const char *uri)
+{
+	if (uri == NULL || strncmp(uri, "pkcs11:", 7) == 0 || strncmp(uri, "tpm2:", 5) == 0)
+		return uri;
+	return resolve(r, strncmp(uri, "file:", 5) == 0 ? uri + 5 : uri);
+}
+
+/* The digits behind the last colon: 1 to 65535. */
+static bool
+is_port(const char *s)
+{
+	long n = 0;
+
+	for (const char *p = s; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || n > 65535)
+			return false;
+		n = n * 10 + (*p - '0');
+	}
+	return *s != '\0' && n >= 1 && n <= 65535;
+}
+
+static const char host_chars[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+
+mst_err
+agent_base(struct arena *a, const char *text, const char **base)
+{
+	const char *host = strncmp(text, "https://", 8) == 0 ? text + 8 : text;
+	const char *colon = strrchr(host, ':'), *zone;
+	size_t n = colon == NULL ? 0 : (size_t)(colon - host);
+	const char *made;
+
+	if (n == 0 || n > 253 || !is_port(colon + 1))
+		return MST_E_CONFIG_VALUE;
+	if (host[0] == '[') {
+		if (host[n - 1] != ']' || n < 4)
+			return MST_E_CONFIG_VALUE;
+		zone = memchr(host, '%', n);
+		if (1 + strspn(host + 1, "0123456789abcdefABCDEF:.") !=
+		    (zone != NULL ? (size_t)(zone - host) : n - 1))
+			return MST_E_CONFIG_VALUE;
+		/* RFC 6874: the '%' before a zone is written %25 in a URI. */
+		if (zone != NULL && strncmp(zone, "%25", 3) == 0)
+			zone += 2;
+		if (zone != NULL &&
+		    (zone[1] == ']' || zone + 1 + strspn(zone + 1, host_chars) != host + n - 1))
+			return MST_E_CONFIG_VALUE;
+		made = zone == NULL ? arena_printf(a, "https://%s", host)
+		                    : arena_printf(a, "https://%.*s%%25%s", (int)strcspn(host, "%"),
+		                          host, zone + 1);
+	} else {
+		if (strspn(host, host_chars) != n)
+			return MST_E_CONFIG_VALUE;
+		made = arena_printf(a, "https://%s", host);
+	}
+	if (made == NULL)
+		return MST_E_NOMEM;
+	*base = made;
+	return MST_OK;
+}
+
+static void
+read_registrars(struct reader *r, cfg_t *c)
+{
+	struct agent_config *o = r->out;
+	size_t n = cfg_size(c, "registrars");
+
+	if (n > MST_PLEDGE_PEERS_MAX)
+		fail(r, c, MST_E_CONFIG_VALUE, "registrars: at most 8");
+	for (unsigned i = 0; i < n && r->err == MST_OK; i++) {
+		const char *text = cfg_getnstr(c, "registrars", i);
+		mst_err e = agent_base(r->a, text, &o->registrars[i]);
+
+		if (e != MST_OK)
+			fail(r, c, e,
+			    arena_printf(r->a,
+			        "registrars: \"%s\" is not \"host:port\" or \"[address]:port\"",
+			        text));
+		o->registrar_count = i + 1;
+	}
+	o->discover = cfg_getbool(c, "discover") == cfg_true;
+	if (n == 0 && !o->discover)
+		fail(r, c, MST_E_CONFIG_MISSING, "give \"registrars\" or set \"discover\"");
+}
+
+static void
+read_timers(struct reader *r, cfg_t *c)
+{
+	struct mst_pledge_timers *t = &r->out->timers;
+
+	t->stall = cfg_getint(c, "stall");
+	t->retry_after_cap = cfg_getint(c, "retry_after_cap");
+	t->pending_max = cfg_getint(c, "pending_max");
+	t->pending_share = cfg_getint(c, "pending_share");
+	t->peer_gap = cfg_getint(c, "peer_gap");
+	t->backoff_first = cfg_getint(c, "backoff_first");
+	t->backoff_max = cfg_getint(c, "backoff_max");
+	t->answer_max = cfg_getint(c, "answer_max");
+	if (t->backoff_first > t->backoff_max)
+		fail(r, c, MST_E_CONFIG_VALUE, "timers: backoff_first is more than backoff_max");
+}
+
+static void
+read_all(struct reader *r, cfg_t *cfg)
+{
+	struct agent_config *o = r->out;
+	const char *word = cfg_getstr(cfg, "clock");
+
+	o->state = resolve(r, need(r, cfg, "state"));
+	o->idevid_cert = resolve(r, need(r, cfg, "idevid_cert"));
+	o->idevid_key = key_uri(r, need(r, cfg, "idevid_key"));
+	o->masa_anchors = resolve(r, need(r, cfg, "masa_anchors"));
+	o->media = strcmp(cfg_getstr(cfg, "voucher"), "jws") == 0 ? MST_MEDIA_JWS_JSON
+	                                                          : MST_MEDIA_CMS_JSON;
+	o->refuse_nonceless = cfg_getbool(cfg, "refuse_nonceless") == cfg_true;
+	o->clock = word[0] == 't'   ? AGENT_CLOCK_TRUSTED
+	           : word[0] == 'u' ? AGENT_CLOCK_UNTRUSTED
+	                            : AGENT_CLOCK_NONE;
+	o->renew_after = cfg_getfloat(cfg, "renew_after");
+	o->log_format = log_format_find(cfg_getstr(cfg_getsec(cfg, "log"), "format"));
+	o->log_level = log_level_find(cfg_getstr(cfg_getsec(cfg, "log"), "level"));
+	read_registrars(r, cfg);
+	read_timers(r, cfg_getsec(cfg, "timers"));
+}
+
+static mst_err
+parse_text(cfg_t *cfg, const char *name, const char *text_)
+{
+	char *whole = NULL;
+	FILE *f = NULL;
+	mst_err e = MST_E_NOMEM;
+
+	free(cfg->filename);
+	cfg->filename = strdup(name); /* else libconfuse calls it "FILE" */
+	if (asprintf(&whole, "%s\n" SENTINEL " = 1\n", text_) < 0 ||
+	    (f = fmemopen(whole, strlen(whole), "r")) == NULL)
+		goto out;
+	e = MST_E_CONFIG_SYNTAX;
+	if (cfg_parse_fp(cfg, f) == CFG_SUCCESS && cfg_getint(cfg, SENTINEL) == 1)
+		e = MST_OK;
+	else if (strstr(why, SENTINEL) != NULL || strstr(why, "cannot be read") != NULL)
+		snprintf(why, sizeof why, "%s: a section or string is not closed at the end", name);
+out:
+	if (f != NULL)
+		fclose(f);
+	free(whole);
+	return e;
+}
+
+mst_err
+agent_config_parse(struct arena *a, const char *name, const char *text_, struct agent_config *out)
+{
+	struct agent_config c = { 0 };
+	struct reader r = { a, &c, MST_OK };
+	cfg_t *cfg = cfg_init(opts, CFGF_NONE);
+	char *copy = arena_str(a, mst_span_str(name));
+
+	c.path = arena_str(a, mst_span_str(name));
+	if (cfg == NULL || copy == NULL || c.path == NULL) {
+		r.err = MST_E_NOMEM;
+		goto out;
+	}
+	snprintf(why, sizeof why, "%s: cannot be read", name);
+	cfg_set_error_function(cfg, on_error);
+	watch_values(cfg, "", opts);
+	c.folder = dirname(copy);
+	r.err = parse_text(cfg, name, text_);
+	if (r.err == MST_OK)
+		read_all(&r, cfg);
+out:
+	if (cfg != NULL)
+		cfg_free(cfg);
+	if (r.err == MST_OK)
+		*out = c;
+	return r.err;
+}
+
+mst_err
+agent_config_load(struct arena *a, const char *path, struct agent_config *out)
+{
+	mst_span bytes;
+	mst_err e = file_read(a, path, CONFIG_BYTES, &bytes);
+	char *absolute;
+
+	if (e != MST_OK) {
+		snprintf(why, sizeof why, "%s", file_why());
+		return e;
+	}
+	if (memchr(bytes.ptr, 0, bytes.len) != NULL) {
+		snprintf(why, sizeof why, "%s: a NUL byte stands in the file", path);
+		return MST_E_CONFIG_SYNTAX;
+	}
+	absolute = realpath(path, NULL);
+	e = agent_config_parse(a, absolute != NULL ? absolute : path, (const char *)bytes.ptr, out);
+	free(absolute);
+	return e;
+}

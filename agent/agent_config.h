@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * muster-agent.conf: what the factory gave the device and where it may join.
+ * Read strictly: an unknown word, a value out of range or an open section is
+ * refused with file, line and word. Paths are relative to the file's folder.
+ */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include "host/arena.h"
+#include "muster/pledge.h"
+
+/* How far the device's wall clock may be believed (CLK-1). */
+enum agent_clock {
+	AGENT_CLOCK_TRUSTED, /* a valid RTC or NTP; before the build date it is not (CLK-2) */
+	AGENT_CLOCK_UNTRUSTED,
+	AGENT_CLOCK_NONE,
+};
+
+struct agent_config {
+	const char *path, *folder;
+	const char *state; /* folder of what the device keeps */
+	const char *idevid_cert; /* PEM: the IDevID, then its chain */
+	const char *idevid_key; /* URI (host/key.h) */
+	const char *masa_anchors; /* PEM */
+	const char *registrars[MST_PLEDGE_PEERS_MAX]; /* "https://host:port" */
+	size_t registrar_count;
+	bool discover; /* DNS-SD */
+	enum mst_media media; /* of voucher-request and voucher */
+	bool refuse_nonceless;
+	enum agent_clock clock;
+	double renew_after; /* part of an LDevID's life after which it is renewed */
+	struct mst_pledge_timers timers;
+	int log_format, log_level; /* enum log_format, log_level */
+};
+
+/*
+ * Everything lives in the arena. MST_E_NOT_FOUND, MST_E_IO, MST_E_SPACE,
+ * MST_E_CONFIG_SYNTAX, _VALUE, _MISSING; agent_config_why() has file, line and
+ * words.
+ */
+MST_MUST_USE mst_err agent_config_load(struct arena *a, const char *path, struct agent_config *out);
+/* The same on text; name stands in for the path. */
+MST_MUST_USE mst_err agent_config_parse(
+    struct arena *a, const char *name, const char *text, struct agent_config *out);
+const char *agent_config_why(void);
+
+/*
+ * "host:port", "[v6%zone]:port" or "https://" before it, as the base of
+ * host/http.h. MST_E_CONFIG_VALUE.
+ */
+MST_MUST_USE mst_err agent_base(struct arena *a, const char *text, const char **base);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster-agent: arguments, signals, exit codes. */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/agent_store.h"
+#include "host/clock.h"
+#include "host/log.h"
+
+static const char usage[] =
+    "Usage: muster-agent --config FILE [--once] [--timeout SECONDS]\n"
+    "       muster-agent --config FILE status [--json]\n"
+    "       muster-agent --config FILE renew [--timeout SECONDS]\n"
+    "       muster-agent --config FILE factory-reset\n"
+    "\n"
+    "Takes this device from its IDevID to a certificate of its site (RFC 8995), reports,\n"
+    "and renews. Without a command: the daemon.\n"
+    "\n"
+    "  -c, --config FILE      configuration, see muster-agent(8)\n"
+    "      --once             do what is due now, then end\n"
+    "      --timeout SECONDS  begin no attempt later than this (--once, renew; default 120)\n"
+    "      --json             status as one JSON object\n"
+    "  -h, --help             this text\n"
+    "  -V, --version          the version\n"
+    "\n"
+    "Exit: 0 done, 1 failed, 2 usage, 3 not enrolled, 4 refused, 5 another agent runs,\n"
+    "6 unreachable or no verdict in time.\n";
+
+struct options {
+	const char *config, *command;
+	long timeout;
+	bool once, json;
+};
+
+/* Type=notify of systemd.service(5), without its library. */
+static void
+tell_service_manager(const char *news)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int fd;
+
+	if (path == NULL || strlen(path) >= sizeof to.sun_path)
+		return;
+	memcpy(to.sun_path, path, strlen(path));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+		return;
+	if (sendto(fd, news, strlen(news), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
+		log_line(LOG_WARNING_, "the service manager was not told: %s", strerror(errno));
+	close(fd);
+}
+
+static int
+fail(mst_err e, const char *words, int code)
+{
+	const struct mst_err_info *i = mst_err_info(e);
+
+	fprintf(stderr, "muster-agent: %s %s\n  %s\n  %s\n", i->code, i->sentence, words, i->next);
+	return code;
+}
+
+/* ---- signals ---- */
+
+struct listener {
+	struct agent *agent;
+	sigset_t set;
+	enum agent_task task;
+};
+
+/*
+ * One thread waits for the signals that the others have blocked. An exchange
+ * with a slow peer is not waited for: storage is safe against worse than that.
+ */
+static void *
+listen_to_signals(void *arg)
+{
+	struct listener *l = arg;
+
+	for (;;) {
+		int sig = 0;
+
+		if (sigwait(&l->set, &sig) != 0)
+			continue;
+		if (sig == SIGUSR1) {
+			agent_renew_now(l->agent);
+			continue;
+		}
+		agent_stop(l->agent);
+		sleep(2);
+		_exit(l->task == AGENT_DAEMON ? AGENT_OK : AGENT_UNREACHABLE);
+	}
+	return NULL;
+}
+
+static int
+run(const struct agent_config *cfg, enum agent_task task, long timeout)
+{
+	static struct listener l;
+	pthread_t thread;
+	enum agent_exit code;
+	pid_t holder;
+	mst_err e;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&l.set);
+	sigaddset(&l.set, SIGINT);
+	sigaddset(&l.set, SIGTERM);
+	sigaddset(&l.set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &l.set, NULL);
+	if ((e = agent_open(cfg, &l.agent, &holder)) != MST_OK)
+		return fail(e, agent_why(), e == MST_E_CONFLICT ? AGENT_CONFLICT : AGENT_FAILED);
+	l.task = task;
+	if (pthread_create(&thread, NULL, listen_to_signals, &l) != 0) {
+		agent_close(l.agent);
+		return fail(MST_E_NOMEM, "no thread", AGENT_FAILED);
+	}
+	if (task == AGENT_DAEMON)
+		tell_service_manager("READY=1\n");
+	code = agent_run(l.agent, task, timeout);
+	if (task == AGENT_DAEMON)
+		tell_service_manager("STOPPING=1\n");
+	e = agent_verdict(l.agent);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	agent_close(l.agent);
+	if (code == AGENT_NOT_ENROLLED)
+		return fail(MST_E_NOT_FOUND, "there is no certificate to renew", code);
+	if (code == AGENT_REFUSED || code == AGENT_UNREACHABLE)
+		return fail(e != MST_OK ? e : MST_E_TIMEOUT, "not enrolled or not reported", code);
+	return code;
+}
+
+/* ---- commands ---- */
+
+static int
+status(const struct agent_config *cfg, enum agent_form form)
+{
+	struct arena *a = arena_new(0);
+	const char *text = "";
+	mst_err e;
+
+	if (a == NULL)
+		return fail(MST_E_NOMEM, "status", AGENT_FAILED);
+	e = agent_status(a, cfg, form, &text);
+	fputs(text, stdout);
+	if (e != MST_OK)
+		fail(e, agent_store_why(), AGENT_FAILED);
+	arena_free(a);
+	return e == MST_OK ? AGENT_OK : AGENT_FAILED;
+}
+
+static int
+factory_reset(const struct agent_config *cfg)
+{
+	pid_t holder;
+	mst_err e = agent_factory_reset(cfg, &holder);
+
+	if (e == MST_E_CONFLICT)
+		return fail(e, "an agent runs on this state: stop it first", AGENT_CONFLICT);
+	if (e != MST_OK)
+		return fail(e, agent_why(), AGENT_FAILED);
+	fputs("muster-agent: factory-fresh\n", stderr);
+	return AGENT_OK;
+}
+
+/* The record as a file: changed when the running agent has stored another. */
+static bool
+record_mark(const struct agent_config *cfg, struct stat *out)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/ldevid.pem", cfg->state);
+	return stat(path, out) == 0;
+}
+
+/* A daemon runs: it is asked, and what it stores is waited for. */
+static int
+ask_daemon(const struct agent_config *cfg, pid_t holder, long timeout)
+{
+	int64_t deadline = clock_mono() + timeout;
+	struct stat before, now;
+
+	if (!record_mark(cfg, &before))
+		return fail(
+		    MST_E_NOT_FOUND, "there is no certificate to renew", AGENT_NOT_ENROLLED);
+	if (kill(holder, SIGUSR1) != 0)
+		return fail(MST_E_CONFLICT, strerror(errno), AGENT_CONFLICT);
+	while (clock_mono() < deadline) {
+		if (record_mark(cfg, &now) && now.st_ino != before.st_ino)
+			return AGENT_OK;
+		usleep(50000);
+	}
+	return fail(MST_E_TIMEOUT, "the running agent's log says why", AGENT_UNREACHABLE);
+}
+
+static int
+renew(const struct agent_config *cfg, long timeout)
+{
+	pid_t holder = agent_lock_holder(cfg->state);
+
+	return holder > 0 ? ask_daemon(cfg, holder, timeout) : run(cfg, AGENT_RENEW, timeout);
+}
+
+static int
+parse(int argc, char **argv, struct options *o)
+{
+	static const struct option list[] = { { "config", required_argument, NULL, 'c' },
+		{ "once", no_argument, NULL, 'o' }, { "timeout", required_argument, NULL, 't' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+	char *end;
+	int c;
+
+	*o = (struct options){ .timeout = 120 };
+	optind = 0; /* this may run more than once in a process */
+	while ((c = getopt_long(argc, argv, "c:hV", list, NULL)) != -1) {
+		switch (c) {
+		case 'c': o->config = optarg; break;
+		case 'o': o->once = true; break;
+		case 'j': o->json = true; break;
+		case 't':
+			o->timeout = strtol(optarg, &end, 10);
+			if (*end != '\0' || o->timeout < 1 || o->timeout > 1000000) {
+				fputs(
+				    "muster-agent: --timeout wants 1 to 1000000 seconds\n", stderr);
+				return AGENT_USAGE;
+			}
+			break;
+		case 'h': fputs(usage, stdout); return -1;
+		case 'V': puts("muster-agent " MUSTER_VERSION); return -1;
+		default: fputs("muster-agent: see --help\n", stderr); return AGENT_USAGE;
+		}
+	}
+	o->command = optind < argc ? argv[optind] : "";
+	if (o->config == NULL || argc - optind > 1) {
+		fputs(o->config == NULL ? "muster-agent: --config FILE is missing; see --help\n"
+		                        : "muster-agent: one command at most; see --help\n",
+		    stderr);
+		return AGENT_USAGE;
+	}
+	return 0;
+}
+
+static int
+obey(const struct agent_config *cfg, const struct options *o)
+{
+	const char *c = o->command;
+
+	if ((o->once && c[0] != '\0') || (o->json && strcmp(c, "status") != 0)) {
+		fputs("muster-agent: these options do not go together; see --help\n", stderr);
+		return AGENT_USAGE;
+	}
+	if (c[0] == '\0')
+		return run(cfg, o->once ? AGENT_ONCE : AGENT_DAEMON, o->timeout);
+	if (strcmp(c, "status") == 0)
+		return status(cfg, o->json ? AGENT_JSON : AGENT_TABLE);
+	if (strcmp(c, "renew") == 0)
+		return renew(cfg, o->timeout);
+	if (strcmp(c, "factory-reset") == 0)
+		return factory_reset(cfg);
+	fprintf(stderr, "muster-agent: \"%s\" is not a command: status, renew, factory-reset\n", c);
+	return AGENT_USAGE;
+}
+
+int
+agent_main(int argc, char **argv)
+{
+	struct agent_config cfg;
+	struct options o;
+	struct arena *a;
+	int code = parse(argc, argv, &o);
+	mst_err e;
+
+	if (code != 0)
+		return code < 0 ? AGENT_OK : code;
+	/* Keys are in this process: no core dump, no debugger of the same user. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if ((a = arena_new(0)) == NULL)
+		return AGENT_FAILED;
+	if ((e = agent_config_load(a, o.config, &cfg)) != MST_OK) {
+		code = fail(e, agent_config_why(), AGENT_FAILED);
+	} else {
+		log_open("muster-agent", (enum log_format)cfg.log_format,
+		    (enum log_level)cfg.log_level, 2);
+		code = obey(&cfg, &o);
+	}
+	arena_free(a);
+	return code;
+}
