@@ -581,9 +581,8 @@ http_send(struct http_client *c, struct arena *a, const struct http_request *r, 
 
 	if ((e = request_check(r)) != MST_OK || (e = headers_set(c, r)) != MST_OK)
 		return e;
-	if (strlen(c->o.base) + strlen(r->path) >= sizeof(url))
+	if (snprintf(url, sizeof(url), "%s%s", c->o.base, r->path) >= (int)sizeof(url))
 		return fail(MST_E_USAGE, "the URL is too long");
-	snprintf(url, sizeof(url), "%s%s", c->o.base, r->path);
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_HTTPHEADER, c->headers);
 	if (strcmp(r->method, "GET") == 0) {
