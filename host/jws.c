@@ -33,7 +33,8 @@ static const struct algorithm {
 static bool
 fits(const struct algorithm *alg, EVP_PKEY *key)
 {
-	return EVP_PKEY_get_base_id(key) == alg->key && cert_key_strength(key) == MST_OK &&
+	/* the strength first: it knows that a certificate may have no readable key */
+	return cert_key_strength(key) == MST_OK && EVP_PKEY_get_base_id(key) == alg->key &&
 	       (alg->key != EVP_PKEY_EC || EVP_PKEY_get_bits(key) == alg->group_bits);
 }
 

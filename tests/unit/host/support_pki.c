@@ -40,15 +40,27 @@ pki_key(const char *what)
 static void
 add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
 {
+	/* what "otherName:...;SEQUENCE:hw" refers to: HardwareModuleName of RFC 4108 */
+	static const char hw[] = "[hw]\ntype=OID:1.2.3\nserial=OCT:HW-1\n";
+	BIO *mem = BIO_new_mem_buf(hw, -1);
+	CONF *conf = NCONF_new(NULL);
 	X509V3_CTX ctx;
 	X509_EXTENSION *ext;
+	long line = 0;
 
-	if (value == NULL)
+	if (value == NULL) {
+		BIO_free(mem);
+		NCONF_free(conf);
 		return;
+	}
+	MUST(NCONF_load_bio(conf, mem, &line) == 1);
 	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	X509V3_set_nconf(&ctx, conf);
+	ext = X509V3_EXT_nconf_nid(conf, &ctx, nid, value);
 	MUST(ext != NULL && X509_add_ext(cert, ext, -1) == 1);
 	X509_EXTENSION_free(ext);
+	NCONF_free(conf);
+	BIO_free(mem);
 }
 
 static void
@@ -204,7 +216,8 @@ pki_der(X509 *cert)
 	return take(mem);
 }
 
-STACK_OF(X509) * pki_stack(X509 *a, X509 *b, X509 *c)
+STACK_OF(X509) *
+pki_stack(X509 *a, X509 *b, X509 *c)
 {
 	STACK_OF(X509) *s = sk_X509_new_null();
 	X509 *all[] = { a, b, c };
@@ -217,7 +230,7 @@ STACK_OF(X509) * pki_stack(X509 *a, X509 *b, X509 *c)
 }
 
 void
-pki_stack_free(STACK_OF(X509) * s)
+pki_stack_free(STACK_OF(X509) *s)
 {
 	sk_X509_pop_free(s, X509_free);
 }
