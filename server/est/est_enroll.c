@@ -29,6 +29,8 @@ struct run {
 	const struct est_profile *profile;
 	struct est_csr csr;
 	mst_span key; /* EST_KEYGEN: PKCS#8 */
+	mst_span certs; /* the answer, certs-only */
+	bool recorded; /* by the transaction that issued; not so for a repeat (C5) */
 	const char *words;
 };
 
@@ -137,7 +139,7 @@ replace_key(struct run *u)
 /* --- the answer --- */
 
 static mst_err
-answer_keygen(struct run *u, mst_span certs)
+answer_keygen(struct run *u)
 {
 	const char *type;
 	mst_span body;
@@ -152,61 +154,40 @@ answer_keygen(struct run *u, mst_span certs)
 		boundary[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
 	}
 	boundary[sizeof boundary - 1] = '\0';
-	if ((e = est_keygen_body(u->rq->arena, u->key, certs, boundary, &body, &type)) != MST_OK)
+	if ((e = est_keygen_body(u->rq->arena, u->key, u->certs, boundary, &body, &type)) != MST_OK)
 		return e;
 	net_reply(u->rq, 200, type, body, NULL, 0);
 	return MST_OK;
 }
 
 static void
-on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
+answer(struct run *u)
 {
-	struct run *u = arg;
-	STACK_OF(X509) *certs = sk_X509_new_null();
-	X509 *cert = NULL;
-	mst_span p7 = MST_NONE;
+	mst_err e;
 
-	(void)row;
-	if (e == MST_OK && certs == NULL)
-		e = MST_E_NOMEM;
-	if (e == MST_OK && (e = cert_parse(der, &cert)) == MST_OK) {
-		/* P4: only the certificate that was issued. */
-		if (sk_X509_push(certs, cert) <= 0)
-			e = MST_E_NOMEM;
-		else
-			e = certs_only_build(u->rq->arena, certs, &p7);
-	}
-	sk_X509_free(certs);
-	X509_free(cert);
-	if (e != MST_OK) {
-		refuse(u, e);
-		return;
-	}
 	journal_accept(u->est->journal, u->rq, u->step, u->identity);
 	if (u->csr.bound) /* RFC 9266 4.1: one authentication by a binding (L7) */
 		net_close_after(u->rq);
 	if (u->op != EST_KEYGEN)
-		est_answer(u->rq, u->step, TYPE_ENROLLED, p7);
-	else if ((e = answer_keygen(u, p7)) != MST_OK)
+		est_answer(u->rq, u->step, TYPE_ENROLLED, u->certs);
+	else if ((e = answer_keygen(u)) != MST_OK)
 		refuse(u, e);
 }
 
-/* In the transaction that makes the certificate durable: the gate may have closed meanwhile. */
+/* The gate once more, inside the transaction: it may have closed meanwhile. */
 static mst_err
-record(struct db *db, const struct cert_row *row, void *arg)
+record(struct run *u, struct db *db, bool again)
 {
-	struct run *u = arg;
 	struct device d = { 0 };
 	mst_err e = est_device(db, u->rq->arena, &u->client, &d);
+	bool known = e == MST_OK;
 
 	if (e != MST_OK && e != MST_E_NOT_FOUND)
 		return e;
-	if (e == MST_E_NOT_FOUND)
-		d.id = 0;
-	if ((e = gate(u, d.id != 0 ? &d : NULL)) != MST_OK)
+	if ((e = gate(u, known ? &d : NULL)) != MST_OK)
 		return e;
-	if (d.id != 0) {
-		if (u->op != EST_REENROLL)
+	if (known) {
+		if (u->op != EST_REENROLL && !(again && d.state == DEVICE_ACTIVE))
 			d.state = DEVICE_ENROLLED;
 		else if (d.state == DEVICE_STALE)
 			d.state = DEVICE_ACTIVE;
@@ -215,7 +196,74 @@ record(struct db *db, const struct cert_row *row, void *arg)
 		if ((e = device_save(db, &d)) != MST_OK)
 			return e;
 	}
-	return journal_row(u->est->journal, db, u->rq, row->device, u->step, MST_OK, u->identity);
+	return journal_row(u->est->journal, db, u->rq, u->device.id, u->step, MST_OK,
+	    again ? "the certificate of an earlier order with this CSR" : u->identity);
+}
+
+/* In the transaction that makes the certificate durable. */
+static mst_err
+record_issued(struct db *db, const struct cert_row *row, void *arg)
+{
+	struct run *u = arg;
+	mst_err e = record(u, db, false);
+
+	(void)row;
+	u->recorded = e == MST_OK;
+	return e;
+}
+
+static mst_err
+record_again(struct db *db, void *arg)
+{
+	return record(arg, db, true);
+}
+
+static void
+on_recorded(void *arg, mst_err e)
+{
+	if (e != MST_OK)
+		refuse(arg, e);
+	else
+		answer(arg);
+}
+
+static void
+post(void *loop, void (*fn)(void *), void *arg)
+{
+	net_post(loop, fn, arg);
+}
+
+/* P4: only the certificate that was issued. */
+static mst_err
+wrap(struct run *u, mst_span der)
+{
+	STACK_OF(X509) *certs = sk_X509_new_null();
+	X509 *cert = NULL;
+	mst_err e = certs == NULL ? MST_E_NOMEM : cert_parse(der, &cert);
+
+	if (e == MST_OK && sk_X509_push(certs, cert) <= 0)
+		e = MST_E_NOMEM;
+	if (e == MST_OK)
+		e = certs_only_build(u->rq->arena, certs, &u->certs);
+	sk_X509_free(certs);
+	X509_free(cert);
+	return e;
+}
+
+static void
+on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
+{
+	struct run *u = arg;
+
+	(void)row;
+	if (e == MST_OK)
+		e = wrap(u, der);
+	if (e != MST_OK)
+		refuse(u, e);
+	else if (u->recorded)
+		answer(u);
+	else
+		store_write(u->est->c.store, record_again, on_recorded, u, post, u->rq->loop);
 }
 
 static void
@@ -229,7 +277,7 @@ order(struct run *u)
 		.order_key = mst_span_of(u->csr.order_key, sizeof u->csr.order_key),
 		.device = u->device.id,
 		.identity = u->identity,
-		.also = record,
+		.also = record_issued,
 		.also_arg = u };
 
 	ca_issue(est_ca_loop(u->est, u->rq->loop), &o, on_issued, u);
