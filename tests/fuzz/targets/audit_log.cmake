@@ -1,0 +1,1 @@
+fuzz_target(audit_log host)

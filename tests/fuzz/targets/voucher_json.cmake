@@ -1,0 +1,1 @@
+fuzz_target(voucher_json host)
