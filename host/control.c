@@ -138,6 +138,7 @@ last_words(struct control *c)
 	size_t at = 0;
 	ssize_t n;
 
+	shutdown(c->fd, SHUT_RDWR); /* it may live and have talked nonsense: so it ends */
 	while (at < sizeof why - 1 && (n = read(c->errors, why + at, sizeof why - 1 - at)) > 0)
 		at += (size_t)n;
 	while (at > 0 && (why[at - 1] == '\n' || why[at - 1] == '\r'))
@@ -201,8 +202,11 @@ control_call(struct control *c, const char *verb, json_t *args, control_progress
 			continue;
 		}
 		e = json_is_true(ok) ? MST_OK : refusal(line);
-		if (e == MST_OK)
-			*data = json_incref(json_object_get(line, "data"));
+		if (e == MST_OK) {
+			json_t *d = json_object_get(line, "data");
+
+			*data = d != NULL ? json_incref(d) : json_null();
+		}
 		json_decref(line);
 		return e;
 	}

@@ -89,7 +89,6 @@ serve(const struct config *c, enum roles_mode mode)
 	pthread_t thread;
 	mst_err e;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -160,6 +159,7 @@ main(int argc, char **argv)
 	log_open("musterd", (enum log_format)c.log_format,
 	    mode == ROLES_ADMIN ? LOG_ERROR_ : (enum log_level)c.log_level, STDERR_FILENO);
 	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN); /* the relay too: who has left is seen where it is written to */
 	o = 0;
 	if (check)
 		describe(&c);

@@ -85,7 +85,8 @@ describe_cas(struct roles *r)
 {
 	const struct config *c = r->c;
 
-	if (c->ca_count > SLOTS_MAX / 2)
+	/* each takes two slots with its former root; four are for RVR, IDevID and vouchers */
+	if (c->ca_count > (SLOTS_MAX - 4) / 2)
 		return failed(MST_E_CONFIG_VALUE, "ca", "too many CAs");
 	for (size_t i = 0; i < c->ca_count; i++) {
 		const struct config_ca *in = &c->cas[i];
@@ -559,19 +560,26 @@ roles_free(struct roles *r)
 	if (r == NULL)
 		return;
 	dnssd_close(r->announcer);
+	/*
+	 * The loops have ended. First whoever has threads of his own; then, with
+	 * the store still open, what ends the calls to the key process and the
+	 * CA's orders: their callbacks may still write and answer.
+	 */
 	admin_free(r->admin);
 	proxy_close(r->proxy);
-	/* the writer's callbacks name loops: let it run dry while they still exist */
-	store_close(r->store);
-	masa_close(r->masa);
-	est_close(r->est);
-	registrar_free(r->registrar);
-	trust_free(r->trust);
 	for (unsigned i = 0; i < LOOPS_MAX; i++)
 		if (r->ca_loops[i] != NULL)
 			ca_loop_free(r->ca_loops[i]);
-	ca_free(r->ca);
+	masa_close(r->masa);
+	registrar_stop(r->registrar);
+	/* The writer's callbacks name loops: it runs dry while they still exist. */
+	store_close(r->store);
+	/* Ends the calls to MASAs, whose callbacks the registrar ignores by now. */
 	net_free(r->net);
+	est_close(r->est);
+	registrar_free(r->registrar);
+	trust_free(r->trust);
+	ca_free(r->ca);
 	if (r->keys != NULL)
 		keys_stop(r->keys);
 	free_tls(&r->registrar_tls);

@@ -3,6 +3,7 @@
 #include "server/admin/room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -21,12 +22,14 @@
 #include "muster/base64.h"
 
 #define CHANNELS_MAX 8
+#define NAME_MOST 100
+#define ACCEPT_PAUSE_MS 200
 #define CALL_ARENA (64u << 20)
 
 struct channel {
+	struct channel *next;
 	struct admin *admin;
 	int in, out;
-	bool socket;
 };
 
 struct admin {
@@ -39,6 +42,7 @@ struct admin {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	unsigned channels;
+	struct channel *open; /* so that admin_free can wake one that writes to nobody */
 };
 
 /* --- arguments and answers --- */
@@ -57,6 +61,14 @@ admin_int(const struct admin_call *call, const char *name, int64_t otherwise)
 	return json_is_integer(v) ? json_integer_value(v) : otherwise;
 }
 
+size_t
+admin_limit(const struct admin_call *call, int64_t most)
+{
+	int64_t n = admin_int(call, "limit", most);
+
+	return (size_t)(n < 1 || n > most ? most : n);
+}
+
 int
 admin_bool(const struct admin_call *call, const char *name, int otherwise)
 {
@@ -69,10 +81,19 @@ mst_err
 admin_refuse(struct admin_call *call, mst_err e, const char *fmt, ...)
 {
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	vsnprintf(call->detail, sizeof call->detail, fmt, ap);
+	n = vsnprintf(call->detail, sizeof call->detail, fmt, ap);
 	va_end(ap);
+	/* Cut at a whole character, else it is no JSON text. */
+	if (n >= (int)sizeof call->detail) {
+		size_t at = sizeof call->detail - 1;
+
+		while (at != 0 && ((uint8_t)call->detail[at - 1] & 0xc0) == 0x80)
+			at--;
+		call->detail[at != 0 ? at - 1 : 0] = '\0';
+	}
 	return e;
 }
 
@@ -83,6 +104,27 @@ admin_need(struct admin_call *call, const char *name, const char **out)
 	if (*out == NULL || **out == '\0')
 		return admin_refuse(call, MST_E_USAGE, "\"%s\" is missing", name);
 	return MST_OK;
+}
+
+mst_err
+admin_need_name(struct admin_call *call, const char **out)
+{
+	mst_err e = admin_need(call, "name", out);
+
+	if (e == MST_OK &&
+	    (strlen(*out) > NAME_MOST || mst_serial_check(mst_span_str(*out)) != MST_OK))
+		e = admin_refuse(call, MST_E_USAGE,
+		    "\"name\" has control characters or more than %d bytes", NAME_MOST);
+	return e;
+}
+
+void
+admin_take_span(const struct admin_call *call, const char *name, mst_span *field)
+{
+	const char *text = admin_text(call, name);
+
+	if (text != NULL)
+		*field = text[0] != '\0' ? mst_span_str(text) : MST_NONE;
 }
 
 mst_err
@@ -273,8 +315,8 @@ end_line(struct admin_call *call, mst_err e)
 
 	if (e == MST_OK)
 		return json_pack("{s:b,s:O}", "ok", 1, "data", call->data);
-	return json_pack("{s:b,s:s,s:s,s:s,s:s}", "ok", 0, "code", i->code, "name", i->name,
-	    "sentence", i->sentence, "detail", call->detail);
+	return json_pack("{s:b,s:s,s:s,s:s,s:o}", "ok", 0, "code", i->code, "name", i->name,
+	    "sentence", i->sentence, "detail", admin_json_words(call->detail));
 }
 
 static void
@@ -388,21 +430,27 @@ admitted(int fd, char *by, size_t cap)
 		snprintf(by, cap, "%s", found->pw_name);
 	else
 		snprintf(by, cap, "uid %u", (unsigned)peer.uid);
-	return peer.uid == 0 || peer.uid == geteuid();
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	log_line(LOG_WARNING_, "the control socket refused %s", by);
+	return false;
 }
 
 static void *
 run_channel(void *arg)
 {
-	struct channel *ch = arg;
+	struct channel *ch = arg, **at;
 	struct admin *admin = ch->admin;
 	char by[64];
 
 	if (admitted(ch->in, by, sizeof by))
 		serve(admin, ch->in, ch->out, by);
+	pthread_mutex_lock(&admin->lock);
+	for (at = &admin->open; *at != ch; at = &(*at)->next)
+		;
+	*at = ch->next;
 	close(ch->in);
 	free(ch);
-	pthread_mutex_lock(&admin->lock);
 	admin->channels--;
 	pthread_cond_signal(&admin->idle);
 	pthread_mutex_unlock(&admin->lock);
@@ -427,15 +475,19 @@ open_channel(struct admin *admin, int fd)
 		free(ch);
 		return;
 	}
-	*ch = (struct channel){ .admin = admin, .in = fd, .out = fd };
+	pthread_mutex_lock(&admin->lock);
+	*ch = (struct channel){ .next = admin->open, .admin = admin, .in = fd, .out = fd };
+	admin->open = ch;
+	pthread_mutex_unlock(&admin->lock);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&t, &attr, run_channel, ch) != 0) {
-		close(fd);
-		free(ch);
 		pthread_mutex_lock(&admin->lock);
+		admin->open = ch->next; /* only this thread adds to it */
 		admin->channels--;
 		pthread_mutex_unlock(&admin->lock);
+		close(fd);
+		free(ch);
 	}
 	pthread_attr_destroy(&attr);
 }
@@ -450,6 +502,9 @@ accept_channels(void *arg)
 
 		if (fd >= 0)
 			open_channel(admin, fd);
+		else /* no descriptors left: the socket stays readable, so do not spin */
+			(void)poll(&(struct pollfd){ .fd = admin->wake[0], .events = POLLIN }, 1,
+			    ACCEPT_PAUSE_MS);
 	}
 	return NULL;
 }
@@ -463,7 +518,7 @@ admin_new(const struct admin_config *c, struct admin **out)
 		return MST_E_NOMEM;
 	a->c = *c;
 	a->listener = -1;
-	if (pipe(a->wake) != 0) {
+	if (pipe2(a->wake, O_CLOEXEC) != 0) {
 		free(a);
 		return MST_E_IO;
 	}
@@ -496,7 +551,7 @@ admin_listen(struct admin *a, const char *path)
 	a->listener = fd;
 	memcpy(a->path, at.sun_path, sizeof a->path);
 	if (pthread_create(&a->thread, NULL, accept_channels, a) != 0)
-		return MST_E_NOMEM;
+		return MST_E_NOMEM; /* admin_free closes the socket */
 	a->listening = true;
 	return MST_OK;
 }
@@ -523,6 +578,8 @@ admin_free(struct admin *a)
 	if (a->listening)
 		pthread_join(a->thread, NULL);
 	pthread_mutex_lock(&a->lock);
+	for (struct channel *ch = a->open; ch != NULL; ch = ch->next)
+		shutdown(ch->in, SHUT_RDWR); /* one that writes to a client that does not read */
 	while (a->channels != 0)
 		pthread_cond_wait(&a->idle, &a->lock);
 	pthread_mutex_unlock(&a->lock);

@@ -3,9 +3,13 @@
 #include "server/admin/room.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/cert.h"
+
+#define REVOKE_PATIENCE 30 /* seconds */
 
 static json_t *
 describe(struct admin_call *call, const struct cert_row *c)
@@ -45,8 +49,8 @@ list(struct admin_call *call)
 	if (serial != NULL &&
 	    (e = device_by_serial(db, call->a, mst_span_str(serial), &d)) != MST_OK)
 		return admin_refuse(call, e, "no device \"%s\"", serial);
-	e = cert_rows(db, call->a, d.id, admin_int(call, "before", 0),
-	    (size_t)admin_int(call, "limit", 1000), &rows, &count);
+	e = cert_rows(db, call->a, d.id, admin_int(call, "before", 0), admin_limit(call, 1000),
+	    &rows, &count);
 	if (e != MST_OK)
 		return e;
 	call->data = json_array();
@@ -87,16 +91,36 @@ show(struct admin_call *call)
 	return MST_OK;
 }
 
-/* ca_revoke lives on loop 0; this thread waits for it. */
+/*
+ * ca_revoke lives on loop 0; this thread waits for it, but not for ever: the
+ * daemon may be ending. Both sides hold it.
+ */
 struct revocation {
-	struct admin_call *call;
-	mst_span serial;
+	struct ca_loop *loop;
+	mst_span serial; /* in bytes */
+	uint8_t bytes[64];
 	int reason;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
+	unsigned refs;
 	bool over;
 	mst_err err;
 };
+
+static void
+revocation_drop(struct revocation *r)
+{
+	bool last;
+
+	pthread_mutex_lock(&r->lock);
+	last = --r->refs == 0;
+	pthread_mutex_unlock(&r->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&r->done);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
 
 static void
 revoked(void *arg, mst_err e)
@@ -108,6 +132,7 @@ revoked(void *arg, mst_err e)
 	r->over = true;
 	pthread_cond_signal(&r->done);
 	pthread_mutex_unlock(&r->lock);
+	revocation_drop(r);
 }
 
 static void
@@ -115,7 +140,38 @@ begin_revocation(void *arg)
 {
 	struct revocation *r = arg;
 
-	ca_revoke(r->call->c->ca_loop, r->serial, r->reason, revoked, r);
+	ca_revoke(r->loop, r->serial, r->reason, revoked, r);
+}
+
+static mst_err
+revoke_and_wait(struct admin_call *call, mst_span serial, int reason)
+{
+	struct revocation *r = calloc(1, sizeof *r);
+	struct timespec until;
+	mst_err e;
+
+	if (r == NULL || serial.len > sizeof r->bytes) {
+		free(r);
+		return serial.len > 20 ? MST_E_NOT_FOUND : MST_E_NOMEM;
+	}
+	memcpy(r->bytes, serial.ptr, serial.len);
+	r->serial = mst_span_of(r->bytes, serial.len);
+	r->loop = call->c->ca_loop;
+	r->reason = reason;
+	r->refs = 2;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->done, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += REVOKE_PATIENCE;
+	net_post(net_loop_at(call->c->net, 0), begin_revocation, r);
+	pthread_mutex_lock(&r->lock);
+	while (!r->over)
+		if (pthread_cond_timedwait(&r->done, &r->lock, &until) != 0)
+			break;
+	e = r->over ? r->err : MST_E_TIMEOUT;
+	pthread_mutex_unlock(&r->lock);
+	revocation_drop(r);
+	return e;
 }
 
 struct revoke_note {
@@ -144,36 +200,29 @@ note_revocation(struct db *db, void *arg)
 static mst_err
 revoke(struct admin_call *call)
 {
-	struct revocation r = { .call = call, .reason = (int)admin_int(call, "reason", 0) };
 	struct revoke_note note = { .call = call };
-	mst_err e = wanted(call, &r.serial);
+	int64_t reason = admin_int(call, "reason", 0);
+	mst_err e = wanted(call, &note.serial), f;
 
 	if (e != MST_OK)
 		return e;
 	if (call->c->ca_loop == NULL)
 		return admin_refuse(
 		    call, MST_E_UNSUPPORTED, "there is no CA in this configuration");
-	pthread_mutex_init(&r.lock, NULL);
-	pthread_cond_init(&r.done, NULL);
-	net_post(net_loop_at(call->c->net, 0), begin_revocation, &r);
-	pthread_mutex_lock(&r.lock);
-	while (!r.over)
-		pthread_cond_wait(&r.done, &r.lock);
-	pthread_mutex_unlock(&r.lock);
-	pthread_cond_destroy(&r.done);
-	pthread_mutex_destroy(&r.lock);
-	if (r.err == MST_E_NOT_FOUND || r.err == MST_E_CONFLICT || r.err == MST_E_USAGE)
-		return admin_refuse(call, r.err, "%s",
-		    r.err == MST_E_CONFLICT ? "it is revoked already"
-		    : r.err == MST_E_USAGE  ? "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)"
-		                           : "this CA issued no certificate of that serial number");
-	note.serial = r.serial;
-	e = store_write_wait(call->c->store, note_revocation, &note);
+	if (reason < 0 || reason > 10)
+		return admin_refuse(call, MST_E_USAGE, "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)");
+	e = revoke_and_wait(call, note.serial, (int)reason);
+	if (e == MST_E_NOT_FOUND || e == MST_E_CONFLICT || e == MST_E_USAGE)
+		return admin_refuse(call, e, "%s",
+		    e == MST_E_CONFLICT ? "it is revoked already"
+		    : e == MST_E_USAGE  ? "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)"
+		                        : "this CA issued no certificate of that serial number");
+	if (e != MST_OK && e != MST_E_EST_CA) /* not even recorded, as far as is known */
+		return admin_refuse(call, e, "it could not be revoked");
+	if ((f = store_write_wait(call->c->store, note_revocation, &note)) != MST_OK)
+		return f;
 	if (e != MST_OK)
-		return e;
-	if (r.err != MST_OK)
-		return admin_refuse(
-		    call, r.err, "it is revoked, but no new CRL could be signed yet");
+		return admin_refuse(call, e, "it is revoked, but no new CRL could be signed yet");
 	return show(call);
 }
 

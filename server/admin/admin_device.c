@@ -14,13 +14,12 @@
 static const char *
 manufacturer_name(struct admin_call *call, struct db *db, int64_t id)
 {
-	struct manufacturer *list;
-	size_t count;
-
-	if (id != 0 && manufacturer_list(db, call->a, &list, &count) == MST_OK)
-		for (size_t i = 0; i < count; i++)
-			if (list[i].id == id)
-				return list[i].name;
+	if (id != 0 && call->makers == NULL &&
+	    manufacturer_list(db, call->a, &call->makers, &call->maker_count) != MST_OK)
+		call->maker_count = 0;
+	for (size_t i = 0; i < call->maker_count; i++)
+		if (call->makers[i].id == id)
+			return call->makers[i].name;
 	return NULL;
 }
 
@@ -76,7 +75,7 @@ list(struct admin_call *call)
 	if (state != NULL && s == DEVICE_STATE_COUNT)
 		return admin_refuse(call, MST_E_USAGE, "no state \"%s\"", state);
 	e = device_list(db, call->a, s, mst_span_str(admin_text(call, "after")),
-	    (size_t)admin_int(call, "limit", PAGE_MOST), &rows, &count);
+	    admin_limit(call, PAGE_MOST), &rows, &count);
 	if (e != MST_OK)
 		return e;
 	call->data = json_array();
@@ -182,32 +181,47 @@ show(struct admin_call *call)
 
 /* --- decisions --- */
 
+/* A bad history is overridden by name and with a reason, or not at all (AUD-6). */
+static mst_err
+admit_in_spite(struct admin_call *call, struct device *d, const char *reason)
+{
+	if (admin_bool(call, "after_audit", 0)) {
+		if (reason == NULL || reason[0] == '\0')
+			return admin_refuse(
+			    call, MST_E_USAGE, "overriding an audit verdict needs a reason");
+		d->audit_override = 1;
+	} else if (d->state == DEVICE_QUARANTINED && d->audit_verdict == 0 &&
+	           d->audit_override != 1) {
+		return admin_refuse(call, MST_E_CONFLICT,
+		    "its audit log was judged bad; accept it after-audit, with a reason");
+	}
+	return MST_OK;
+}
+
 static mst_err
 decide(struct admin_call *call, struct db *db, int decision)
 {
 	const char *reason = admin_text(call, "reason");
 	struct device d;
-	char words[256];
+	const char *words;
 	mst_err e = lookup(call, db, &d);
 
 	if (e != MST_OK)
+		return e;
+	if (decision > 0 && (e = admit_in_spite(call, &d, reason)) != MST_OK)
 		return e;
 	d.decision = decision;
 	d.decided_by = call->by;
 	d.decision_reason = reason;
 	d.decided_at = clock_wall();
-	if (decision < 0)
+	if (decision < 0) {
 		d.state = DEVICE_RETIRED;
-	else if (d.state == DEVICE_RETIRED || d.state == DEVICE_QUARANTINED ||
-	         d.state == DEVICE_PENDING)
+		d.audit_override = 0; /* what was forgiven is not forgiven for ever */
+	} else if (d.state == DEVICE_RETIRED || d.state == DEVICE_QUARANTINED ||
+	           d.state == DEVICE_REVOKED || d.state == DEVICE_PENDING) {
 		d.state = DEVICE_SEEN;
-	if (decision > 0 && admin_bool(call, "after_audit", 0)) {
-		if (reason == NULL)
-			return admin_refuse(
-			    call, MST_E_USAGE, "overriding an audit verdict needs a reason");
-		d.audit_override = 1;
 	}
-	snprintf(words, sizeof words, "%s%s%s%s", decision > 0 ? "accepted" : "rejected",
+	words = arena_printf(call->a, "%s%s%s%s", decision > 0 ? "accepted" : "rejected",
 	    d.audit_override == 1 && decision > 0 ? " in spite of its audit log" : "",
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	if ((e = device_save(db, &d)) != MST_OK ||
@@ -245,14 +259,16 @@ reject_device(struct admin_call *call)
 
 struct import {
 	struct admin_call *call;
+	struct arena *a; /* of one batch */
 	struct manufacturer m;
 	const json_t *serials;
 	size_t from, to, added, known;
 };
 
 static mst_err
-import_one(struct import *in, struct db *db, const json_t *v)
+import_one(struct import *in, struct db *db, size_t at)
 {
+	const json_t *v = json_array_get(in->serials, at);
 	struct device d;
 	bool created;
 	mst_span serial = mst_span_of(json_string_value(v), json_string_length(v));
@@ -260,9 +276,9 @@ import_one(struct import *in, struct db *db, const json_t *v)
 	mst_err e;
 
 	if (!json_is_string(v) || mst_serial_check(serial) != MST_OK)
-		return admin_refuse(in->call, MST_E_VOUCHER_SERIAL_FORMAT,
-		    "entry %zu is no serial number", in->from + 1);
-	if ((e = device_touch(db, in->call->a, in->m.id, serial, now, &d, &created)) != MST_OK)
+		return admin_refuse(
+		    in->call, MST_E_VOUCHER_SERIAL_FORMAT, "entry %zu is no serial number", at + 1);
+	if ((e = device_touch(db, in->a, in->m.id, serial, now, &d, &created)) != MST_OK)
 		return e;
 	if (d.decision != 0) {
 		in->known++;
@@ -285,11 +301,11 @@ import_job(struct db *db, void *arg)
 {
 	struct import *in = arg;
 	size_t added = in->added, known = in->known;
-	char words[96];
+	char words[192];
 	mst_err e = MST_OK;
 
 	for (size_t i = in->from; e == MST_OK && i < in->to; i++)
-		e = import_one(in, db, json_array_get(in->serials, i));
+		e = import_one(in, db, i);
 	snprintf(words, sizeof words, "imported %zu devices of %s", in->added - added, in->m.name);
 	if (e == MST_OK)
 		e = admin_trail(in->call, db, 0, words);
@@ -314,12 +330,18 @@ import(struct admin_call *call)
 		return admin_refuse(call, MST_E_USAGE, "\"serials\" is not a list");
 	if (manufacturer_get(store_reader(call->c->store), call->a, name, &in.m) != MST_OK)
 		return admin_refuse(call, MST_E_NOT_FOUND, "no manufacturer \"%s\"", name);
-	for (in.from = 0; in.from < n; in.from = in.to) {
+	if ((in.a = arena_new(16 << 20)) == NULL)
+		return MST_E_NOMEM;
+	for (in.from = 0; e == MST_OK && in.from < n; in.from = in.to) {
 		in.to = in.from + IMPORT_BATCH < n ? in.from + IMPORT_BATCH : n;
-		if ((e = store_write_wait(call->c->store, import_job, &in)) != MST_OK)
-			return e;
-		call->progress(call, (int64_t)in.to, (int64_t)n);
+		arena_reset(in.a);
+		e = store_write_wait(call->c->store, import_job, &in);
+		if (e == MST_OK)
+			call->progress(call, (int64_t)in.to, (int64_t)n);
 	}
+	arena_free(in.a);
+	if (e != MST_OK)
+		return e;
 	call->data =
 	    json_pack("{s:I,s:I}", "added", (json_int_t)in.added, "known", (json_int_t)in.known);
 	return MST_OK;
@@ -338,9 +360,8 @@ audit_list(struct admin_call *call)
 
 	if (admin_text(call, "serial") != NULL)
 		e = lookup(call, db, &d);
-	if (e != MST_OK ||
-	    (e = trail_list(db, call->a, d.id, admin_int(call, "after", 0),
-	         (size_t)admin_int(call, "limit", PAGE_MOST), &rows, &count)) != MST_OK)
+	if (e != MST_OK || (e = trail_list(db, call->a, d.id, admin_int(call, "after", 0),
+	                        admin_limit(call, PAGE_MOST), &rows, &count)) != MST_OK)
 		return e;
 	call->data = json_array();
 	for (size_t i = 0; i < count; i++)

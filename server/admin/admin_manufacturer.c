@@ -88,10 +88,32 @@ take_words(struct admin_call *call, struct manufacturer *m)
 	return MST_OK;
 }
 
+/* host[:port] each: what cert_masa_url_check makes of a bare authority. */
+static mst_err
+check_hosts(struct admin_call *call, const char *hosts)
+{
+	const char *base;
+
+	while (hosts != NULL && *hosts != '\0') {
+		size_t n = strcspn(hosts, " ");
+
+		if (n != 0 &&
+		    (memchr(hosts, '/', n) != NULL ||
+		        cert_masa_url_check(call->a, mst_span_of(hosts, n), &base) != MST_OK))
+			return admin_refuse(call, MST_E_MASA_URL,
+			    "\"masa_hosts\" is a list of host or host:port, not \"%.*s\"", (int)n,
+			    hosts);
+		hosts += n;
+		hosts += strspn(hosts, " ");
+	}
+	return MST_OK;
+}
+
 static mst_err
 take_masa(struct admin_call *call, struct manufacturer *m)
 {
 	const char *base;
+	mst_err e;
 
 	take_text(call, "masa", &m->masa_url);
 	take_text(call, "masa_hosts", &m->masa_hosts);
@@ -102,11 +124,27 @@ take_masa(struct admin_call *call, struct manufacturer *m)
 	if (m->masa_url != NULL &&
 	    cert_masa_url_check(call->a, mst_span_str(m->masa_url), &base) != MST_OK)
 		return admin_refuse(call, MST_E_MASA_URL, "\"%s\" is no MASA URL", m->masa_url);
+	if ((e = check_hosts(call, m->masa_hosts)) != MST_OK)
+		return e;
 	if ((m->masa_cert_uri == NULL) != (m->masa_key_uri == NULL))
 		return admin_refuse(call, MST_E_USAGE, "masa_cert and masa_key go together");
 	if (m->masa_url == NULL && m->masa_hosts == NULL)
 		return admin_refuse(call, MST_E_USAGE,
 		    "give masa (a URL) or masa_hosts (which hosts an IDevID may name)");
+	return MST_OK;
+}
+
+/* One that does not parse would make the manufacturer's every device a stranger. */
+static mst_err
+take_crl(struct admin_call *call, struct manufacturer *m)
+{
+	struct anchors *parsed;
+
+	admin_take_span(call, "crl", &m->crl_pem);
+	if (anchors_new(m->anchors_pem, m->crl_pem.len != 0 ? m->crl_pem : MST_NONE, &parsed) !=
+	    MST_OK)
+		return admin_refuse(call, MST_E_X509, "\"crl\" has no readable CRL");
+	anchors_free(parsed);
 	return MST_OK;
 }
 
@@ -116,7 +154,7 @@ trust_job(struct db *db, void *arg)
 	struct admin_call *call = arg;
 	struct manufacturer m = { .mode = ACCEPT_ASK, .audit_policy = "strict", .enabled = true };
 	const char *name;
-	mst_err e = admin_need(call, "name", &name);
+	mst_err e = admin_need_name(call, &name);
 
 	if (e != MST_OK)
 		return e;
@@ -132,8 +170,8 @@ trust_job(struct db *db, void *arg)
 	if (m.anchors_pem.len == 0)
 		return admin_refuse(
 		    call, MST_E_USAGE, "\"anchors\" is missing: the IDevID CA's PEM");
-	if (admin_text(call, "crl") != NULL)
-		m.crl_pem = mst_span_str(admin_text(call, "crl"));
+	if ((e = take_crl(call, &m)) != MST_OK)
+		return e;
 	m.ignore_expiry = admin_bool(call, "ignore_expiry", m.ignore_expiry);
 	m.legacy_base64 = admin_bool(call, "legacy_base64", m.legacy_base64);
 	m.enabled = admin_bool(call, "enabled", m.enabled);
@@ -193,8 +231,10 @@ forget_job(struct db *db, void *arg)
 	e = manufacturer_delete(db, name);
 	if (e == MST_E_CONFLICT)
 		return admin_refuse(call, e, "%s still has devices; switch it off instead", name);
-	if (e != MST_OK)
+	if (e == MST_E_NOT_FOUND)
 		return admin_refuse(call, e, "no manufacturer \"%s\"", name);
+	if (e != MST_OK)
+		return e;
 	return admin_trail(call, db, 0, arena_printf(call->a, "manufacturer %s forgotten", name));
 }
 

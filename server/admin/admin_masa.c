@@ -190,8 +190,7 @@ list_inventory(struct admin_call *call)
 	struct masa_device *rows;
 	size_t count;
 	mst_err e = masa_device_list(store_reader(call->c->store), call->a,
-	    mst_span_str(admin_text(call, "after")), (size_t)admin_int(call, "limit", 10000), &rows,
-	    &count);
+	    mst_span_str(admin_text(call, "after")), admin_limit(call, 10000), &rows, &count);
 
 	if (e != MST_OK)
 		return e;
@@ -220,12 +219,15 @@ set_state_job(struct db *db, void *arg)
 			return admin_refuse(call, e, "no customer \"%s\"", name);
 		d.customer = customer.id;
 	}
-	if (state == NULL || strcmp(state, "made") == 0)
+	if (state == NULL || strcmp(state, "made") == 0) {
 		d.state = name != NULL ? MASA_OWNED : MASA_MADE;
-	else if (strcmp(state, "blocked") == 0)
+		if (name == NULL)
+			d.customer = 0; /* free means free: no former owner stays behind */
+	} else if (strcmp(state, "blocked") == 0) {
 		d.state = MASA_BLOCKED;
-	else
+	} else {
 		return admin_refuse(call, MST_E_USAGE, "state is made or blocked");
+	}
 	d.state_reason = admin_text(call, "reason");
 	if ((e = masa_device_save(db, &d)) != MST_OK ||
 	    (e = admin_trail(call, db, 0,
@@ -251,10 +253,10 @@ trust_customer_job(struct db *db, void *arg)
 {
 	struct admin_call *call = arg;
 	struct masa_customer c = { .id = 0 };
-	const char *name, *anchors = admin_text(call, "anchors"), *crl = admin_text(call, "crl");
+	const char *name;
 	const char *password = admin_text(call, "password");
 	struct anchors *parsed;
-	mst_err e = admin_need(call, "name", &name);
+	mst_err e = admin_need_name(call, &name);
 
 	if (e != MST_OK)
 		return e;
@@ -262,15 +264,18 @@ trust_customer_job(struct db *db, void *arg)
 	if (e != MST_OK && e != MST_E_NOT_FOUND)
 		return e;
 	c.name = name;
-	if (anchors != NULL) {
-		if (anchors_new(mst_span_str(anchors), MST_NONE, &parsed) != MST_OK)
+	admin_take_span(call, "anchors", &c.anchors_pem);
+	admin_take_span(call, "crl", &c.crl_pem);
+	if (c.anchors_pem.len != 0) {
+		if (anchors_new(c.anchors_pem, MST_NONE, &parsed) != MST_OK)
 			return admin_refuse(
 			    call, MST_E_X509, "\"anchors\" has no readable certificate");
 		anchors_free(parsed);
-		c.anchors_pem = mst_span_str(anchors);
+		if (anchors_new(c.anchors_pem, c.crl_pem.len != 0 ? c.crl_pem : MST_NONE,
+		        &parsed) != MST_OK)
+			return admin_refuse(call, MST_E_X509, "\"crl\" has no readable CRL");
+		anchors_free(parsed);
 	}
-	if (crl != NULL)
-		c.crl_pem = mst_span_str(crl);
 	if (admin_text(call, "user") != NULL)
 		c.user = admin_text(call, "user");
 	if (password != NULL && (e = call->c->password_hash(

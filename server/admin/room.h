@@ -16,6 +16,8 @@ struct admin_call {
 	char detail[512]; /* words of a refusal */
 	void (*progress)(struct admin_call *call, int64_t done, int64_t of);
 	int out; /* where progress goes */
+	struct manufacturer *makers; /* read once a call, for names */
+	size_t maker_count;
 };
 
 typedef mst_err (*admin_verb)(struct admin_call *call);
@@ -30,12 +32,18 @@ extern const struct admin_word admin_device_verbs[], admin_manufacturer_verbs[],
 /* Arguments. The text of a string member, NULL when absent; a wrong type counts as absent. */
 const char *admin_text(const struct admin_call *call, const char *name);
 int64_t admin_int(const struct admin_call *call, const char *name, int64_t otherwise);
+/* The member "limit", 1 to most; anything else counts as most. */
+size_t admin_limit(const struct admin_call *call, int64_t most);
 int admin_bool(const struct admin_call *call, const char *name, int otherwise);
 /* Base64 or hex member as bytes; MST_E_USAGE when malformed, MST_OK and absent when not there. */
 MST_MUST_USE mst_err admin_base64(struct admin_call *call, const char *name, mst_span *out);
 MST_MUST_USE mst_err admin_hex(struct admin_call *call, const char *name, mst_span *out);
 /* MST_E_USAGE with words unless the string is there; *out gets it. */
 MST_MUST_USE mst_err admin_need(struct admin_call *call, const char *name, const char **out);
+/* A name that an operator gives: text without control characters, at most 100 bytes. */
+MST_MUST_USE mst_err admin_need_name(struct admin_call *call, const char **out);
+/* The string member as PEM: absent leaves *field, "" empties it. */
+void admin_take_span(const struct admin_call *call, const char *name, mst_span *field);
 /* Refuse with printf words. */
 mst_err admin_refuse(struct admin_call *call, mst_err e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

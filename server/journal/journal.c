@@ -71,6 +71,10 @@ keep(char *out, size_t cap, const char *in)
 
 	if (in == NULL)
 		return NULL;
+	/* A character that is cut in two would spoil the row for every reader of UTF-8. */
+	if (in[n] != '\0')
+		while (n != 0 && ((uint8_t)in[n] & 0xc0) == 0x80)
+			n--;
 	memcpy(out, in, n);
 	out[n] = '\0';
 	return out;
@@ -130,13 +134,22 @@ submit(struct journal *j, struct pending_row *p)
 		store_write(j->store, write_row, row_written, p, run_here, NULL);
 }
 
-static void
-note_request(struct journal *j, const struct net_request *rq, int64_t device, enum step step,
+void
+journal_record(struct journal *j, const struct journal_who *who, int64_t device, enum step step,
     mst_err e, const char *detail)
 {
 	if (device == 0 && !stranger_may_write(j))
 		return;
-	submit(j, row_new(j, device, step, e, rq->trace, rq->id, rq->peer->address, detail));
+	submit(j, row_new(j, device, step, e, who->trace, who->request, who->peer, detail));
+}
+
+static void
+note_request(struct journal *j, const struct net_request *rq, int64_t device, enum step step,
+    mst_err e, const char *detail)
+{
+	struct journal_who who = { rq->trace, rq->id, rq->peer->address };
+
+	journal_record(j, &who, device, step, e, detail);
 }
 
 void
@@ -163,7 +176,7 @@ journal_accept(struct journal *j, struct net_request *rq, enum step step, const 
 }
 
 mst_err
-journal_row(struct journal *j, struct db *db, const struct net_request *rq, int64_t device,
+journal_row_of(struct journal *j, struct db *db, const struct journal_who *who, int64_t device,
     enum step step, mst_err e, const char *detail)
 {
 	struct trail t = { .at = clock_wall(),
@@ -171,12 +184,21 @@ journal_row(struct journal *j, struct db *db, const struct net_request *rq, int6
 		.role = j->role,
 		.step = step,
 		.err = e,
-		.trace = rq->trace,
-		.request = rq->id,
-		.peer = rq->peer->address,
+		.trace = who->trace,
+		.request = who->request,
+		.peer = who->peer,
 		.detail = detail };
 
 	return trail_add(db, &t);
+}
+
+mst_err
+journal_row(struct journal *j, struct db *db, const struct net_request *rq, int64_t device,
+    enum step step, mst_err e, const char *detail)
+{
+	struct journal_who who = { rq->trace, rq->id, rq->peer->address };
+
+	return journal_row_of(j, db, &who, device, step, e, detail);
 }
 
 void

@@ -30,6 +30,16 @@ void journal_accept(struct journal *j, struct net_request *rq, enum step step, c
 /* Inside a store job: a row about this request. Strings are copied by the store. */
 MST_MUST_USE mst_err journal_row(struct journal *j, struct db *db, const struct net_request *rq,
     int64_t device, enum step step, mst_err e, const char *detail);
+/* Who asked, kept by whoever outlives the request. Members may be NULL. */
+struct journal_who {
+	const char *trace, *request, *peer;
+};
+/* As journal_row, when the request is gone. */
+MST_MUST_USE mst_err journal_row_of(struct journal *j, struct db *db, const struct journal_who *who,
+    int64_t device, enum step step, mst_err e, const char *detail);
+/* The row alone, not waited for and without a log line; the stranger's limit holds. */
+void journal_record(struct journal *j, const struct journal_who *who, int64_t device,
+    enum step step, mst_err e, const char *detail);
 /* A row on its own, not waited for; also logged. For what happens outside a request (audit log,
  * CRL, admin). */
 void journal_note(struct journal *j, int64_t device, mst_span serial, const char *trace,

@@ -29,11 +29,23 @@ struct registrar_config {
 	long masa_timeout_ms;
 	unsigned masa_concurrency; /* per manufacturer and loop */
 	long retry_after; /* seconds, with 202 */
-	long device_rate; /* voucher-requests per device and minute */
+	long device_rate; /* voucher-requests per device and minute; as many reports */
+	/*
+	 * After so many ms a pledge hears 202 while the exchange with its MASA goes
+	 * on; 0: 4000, below the 5 s after which a pledge with several proxies
+	 * drops a connection without progress (RFC 8995 5.1).
+	 */
+	long answer_ms;
 };
 
 struct registrar;
 MST_MUST_USE mst_err registrar_new(const struct registrar_config *c, struct registrar **out);
+/*
+ * When the loops no longer run, and before the store is closed and the net is
+ * freed: what is still on its way ends without a trace, as in a crash. Then,
+ * after net_free, registrar_free.
+ */
+void registrar_stop(struct registrar *r);
 void registrar_free(struct registrar *r);
 /* requestvoucher, voucher_status, enrollstatus; lives as long as the registrar. */
 const struct net_route *registrar_routes(const struct registrar *r, size_t *count);
@@ -46,7 +58,7 @@ struct registrar_pvr_in {
 	enum mst_media media;
 	mst_span message;
 	const struct trust_verdict *client;
-	X509 *client_cert;
+	X509 *client_cert; /* the PVR's signer must be this very certificate */
 	const STACK_OF(X509) *client_chain;
 	X509 *own; /* shown on this very connection */
 	struct mst_clock clock;
@@ -73,7 +85,10 @@ MST_MUST_USE mst_err registrar_authorise(const struct manufacturer *m, const str
 /*
  * Where to send the RVR: the manufacturer's override, else the IDevID's URL if
  * the manufacturer's entry allows its host (ID-3: no request is sent where a
- * certificate says and nobody allowed). MST_E_MASA_NOT_ALLOWED.
+ * certificate says and nobody allowed). An entry without port allows every
+ * port of a public host; an address of a private range must be named with its
+ * port, else a certificate could make us knock at any port of that machine.
+ * MST_E_MASA_NOT_ALLOWED.
  */
 MST_MUST_USE mst_err registrar_masa_url(
     struct arena *a, const struct manufacturer *m, const char *from_idevid, const char **base);

@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "muster/base64.h"
+
 /* A pledge's clock may be wrong by a time zone; a request from tomorrow is not for today. */
 #define PVR_SKEW (24 * 3600)
 
@@ -34,13 +36,16 @@ pvr_refusal(mst_err e)
 	return MST_E_PVR_PARSE;
 }
 
-/* CMS-9: the signer is not whoever the message says, but the key of this TLS client. */
+/*
+ * CMS-9: the signer is not whoever the message says, but this TLS client: the
+ * same certificate, hence the same key. The key alone would let a device bring
+ * a certificate of its own making, whose MASA URL the audit log's request reads
+ * later from the stored PVR.
+ */
 static bool
-same_key(X509 *a, X509 *b)
+same_cert(X509 *a, X509 *b)
 {
-	EVP_PKEY *ka = X509_get0_pubkey(a), *kb = X509_get0_pubkey(b);
-
-	return ka != NULL && kb != NULL && EVP_PKEY_eq(ka, kb) == 1;
+	return a != NULL && b != NULL && X509_cmp(a, b) == 0;
 }
 
 /* 8.2 step 6, in the order of DM-4. */
@@ -77,7 +82,7 @@ registrar_judge_pvr(struct arena *a, const struct registrar_pvr_in *in, struct r
 	    &p.request); /* step 3 and the integrity half of step 4 */
 	if (e != MST_OK)
 		return pvr_refusal(e);
-	if (!same_key(p.request.signer, in->client_cert)) /* step 4 */
+	if (!same_cert(p.request.signer, in->client_cert)) /* step 4 */
 		return MST_E_PVR_SIGNATURE;
 	if ((e = mst_request_check(c)) == MST_E_VOUCHER_NONCE_LENGTH)
 		return MST_E_PVR_NONCE;
@@ -128,7 +133,10 @@ registrar_authorise(const struct manufacturer *m, const struct device *d)
 	return MST_E_AUTHZ_UNKNOWN;
 }
 
-/* True when host[:port] of base stands in the space-separated list. */
+/*
+ * True when host[:port] of base, or its host alone, stands in the
+ * space-separated list. Of a private address the host alone is not enough.
+ */
 static bool
 host_allowed(const char *base, const char *list)
 {
@@ -136,14 +144,15 @@ host_allowed(const char *base, const char *list)
 	size_t n = strcspn(host, "/");
 	size_t bare = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
 
+	if (cert_masa_url_is_private(base))
+		bare = n; /* ID-3: named exactly, or refused */
 	while (list != NULL && *list != '\0') {
-		size_t w = strcspn(list, " ");
+		size_t w = strcspn(list, " \t\r\n");
 
-		if (w != 0 && ((w == n && strncasecmp(list, host, n) == 0) ||
-		                  (n == bare && w == bare && strncasecmp(list, host, bare) == 0)))
+		if (w != 0 && (w == n || w == bare) && strncasecmp(list, host, w) == 0)
 			return true;
 		list += w;
-		list += strspn(list, " ");
+		list += strspn(list, " \t\r\n");
 	}
 	return false;
 }
@@ -156,7 +165,8 @@ registrar_masa_url(
 		return cert_masa_url_check(a, mst_span_str(m->masa_url), base) == MST_OK
 		           ? MST_OK
 		           : MST_E_MASA_NOT_ALLOWED;
-	if (from_idevid == NULL || !host_allowed(from_idevid, m->masa_hosts))
+	if (from_idevid == NULL || strncmp(from_idevid, "https://", strlen("https://")) != 0 ||
+	    !host_allowed(from_idevid, m->masa_hosts))
 		return MST_E_MASA_NOT_ALLOWED;
 	*base = from_idevid;
 	return MST_OK;
@@ -223,6 +233,23 @@ registrar_judge_voucher(struct arena *a, const struct registrar_voucher_in *in, 
 	return MST_OK;
 }
 
+/* DM-2: as text first, then as the bytes that both mean. */
+static bool
+same_nonce(struct arena *a, mst_span x, mst_span y)
+{
+	struct mst_buf bx, by;
+
+	if (x.ptr == NULL || y.ptr == NULL)
+		return x.ptr == NULL && y.ptr == NULL;
+	if (mst_ct_eq(x, y))
+		return true;
+	bx = arena_buf(a, x.len + 4);
+	by = arena_buf(a, y.len + 4);
+	return mst_base64_decode(x, MST_BASE64_URL, &bx) == MST_OK &&
+	       mst_base64_decode(y, MST_BASE64_URL, &by) == MST_OK && bx.len != 0 &&
+	       mst_ct_eq(mst_buf_span(&bx), mst_buf_span(&by));
+}
+
 static bool
 is_own(const struct registrar_audit_in *in, mst_span domain)
 {
@@ -246,7 +273,7 @@ registrar_judge_audit(
 		if (!is_own(in, ev->domain_id)) {
 			foreign++;
 			nonceless += ev->nonce.ptr == NULL;
-		} else if (mst_span_eq(ev->nonce, in->own_nonce)) {
+		} else if (same_nonce(a, ev->nonce, in->own_nonce)) {
 			own++;
 		}
 	}

@@ -15,6 +15,7 @@
  * which a pledge may take a connection for stalled.
  */
 #define AUDIT_PATIENCE_MS 3000
+#define REASON_MOST 200
 
 struct run {
 	struct registrar *r;
@@ -31,7 +32,6 @@ struct run {
 struct patience {
 	struct net_request *rq; /* NULL once answered */
 	struct net_timer *timer;
-	char trace[40];
 };
 
 static void
@@ -43,11 +43,11 @@ acknowledge(struct net_request *rq)
 static const char *
 describe(struct run *u)
 {
-	return arena_printf(u->rq->arena, "status %s%s%.*s%s", u->report.status ? "true" : "false",
+	return arena_printf(u->rq->arena, "status %s%s%s%s%s", u->report.status ? "true" : "false",
 	    u->report.reason.len != 0 ? ": " : "",
-	    (int)(u->report.reason.len < 200 ? u->report.reason.len : 200),
-	    u->report.reason.len != 0 ? (const char *)u->report.reason.ptr : "",
-	    u->report.version > 1 ? " (telemetry of a newer version: TEL-3)" : "");
+	    registrar_quote(u->rq->arena, u->report.reason, REASON_MOST),
+	    u->report.version > 1 ? " (telemetry of a newer version: TEL-3)" : "",
+	    u->report.unknown != 0 ? " (with members that are not known: TEL-3)" : "");
 }
 
 static mst_err
@@ -87,10 +87,17 @@ apply(struct run *u)
 		d->voucher_status = u->report.status ? 1 : 0;
 		return MST_OK;
 	}
-	if (u->report.status && u->client.class != TRUST_LDEVID)
-		return MST_E_TELEMETRY_CLIENT; /* TEL-2: success is reported with the LDevID */
+	if (u->report.status && d->state != DEVICE_ENROLLED && d->state != DEVICE_ACTIVE)
+		return MST_E_TELEMETRY_CLIENT; /* success, and no certificate was issued */
 	d->enroll_status = u->report.status ? 1 : 0;
-	if (u->report.status && d->state == DEVICE_ENROLLED)
+	/*
+	 * TEL-2: success SHOULD come with the LDevID. From the IDevID it is noted
+	 * and believed by nobody: only the LDevID shows that the device has it.
+	 */
+	if (u->report.status && u->client.class != TRUST_LDEVID)
+		u->words = arena_printf(
+		    u->rq->arena, "%s (shown with the IDevID, not with the LDevID)", u->words);
+	else if (u->report.status)
 		d->state = DEVICE_ACTIVE;
 	return MST_OK;
 }
@@ -158,9 +165,8 @@ judge_history(struct run *u)
 		return;
 	}
 	p->rq = u->rq;
-	memcpy(p->trace, u->rq->trace, strnlen(u->rq->trace, sizeof p->trace - 1));
 	p->timer = net_after(u->rq->loop, AUDIT_PATIENCE_MS, on_out_of_patience, p);
-	registrar_audit(u->r, u->rq->loop, u->device.id, p->trace, on_judged, p);
+	registrar_audit(u->r, u->rq->loop, u->device.id, u->rq->trace, on_judged, p);
 }
 
 static void
@@ -174,10 +180,29 @@ on_stored(void *arg, mst_err e)
 		return;
 	}
 	net_accept(u->rq, u->step, u->words);
-	if (u->step == STEP_VOUCHER_STATUS && u->report.status)
+	/* Once a log is judged, a pledge that repeats itself costs its MASA nothing. */
+	if (u->step == STEP_VOUCHER_STATUS && u->report.status && u->device.audit_verdict < 0)
 		judge_history(u);
 	else
 		acknowledge(u->rq);
+}
+
+/* Who may report at all. */
+static mst_err
+judge_client(struct run *u)
+{
+	switch (u->client.class) {
+	case TRUST_ANONYMOUS: return MST_E_TLS_NO_CLIENT_CERT;
+	case TRUST_REFUSED: return u->client.why;
+	case TRUST_LDEVID:
+		if (u->step == STEP_VOUCHER_STATUS || u->client.row.device == 0)
+			return MST_E_TELEMETRY_CLIENT;
+		return registrar_rate(u->r, RATE_TELEMETRY, 0, u->client.serial);
+	case TRUST_IDEVID:
+		return registrar_rate(
+		    u->r, RATE_TELEMETRY, u->client.manufacturer.id, u->client.serial);
+	}
+	return MST_E_INTERNAL;
 }
 
 static mst_err
@@ -189,15 +214,8 @@ begin(struct run *u)
 		return e;
 	u->rq->serial = u->client.serial;
 	u->rq->manufacturer = u->client.manufacturer.name;
-	switch (u->client.class) {
-	case TRUST_ANONYMOUS: return MST_E_TLS_NO_CLIENT_CERT;
-	case TRUST_REFUSED: return u->client.why;
-	case TRUST_LDEVID:
-		if (u->step == STEP_VOUCHER_STATUS || u->client.row.device == 0)
-			return MST_E_TELEMETRY_CLIENT;
-		break;
-	case TRUST_IDEVID: break;
-	}
+	if ((e = judge_client(u)) != MST_OK)
+		return e;
 	return parse(u);
 }
 

@@ -79,6 +79,8 @@ snapshot_now(struct trust *t, struct db *db)
 	int64_t generation = manufacturer_generation(db);
 	struct snapshot *s;
 
+	if (generation < 0) /* what cannot be read cannot be judged: fail closed */
+		return NULL;
 	pthread_mutex_lock(&t->lock);
 	if (t->latest == NULL || t->latest->generation != generation) {
 		s = snapshot_load(db, generation);
@@ -282,14 +284,16 @@ trust_copy(struct arena *a, const struct trust_verdict *v, struct trust_verdict 
 {
 	struct trust_verdict c = *v;
 	struct manufacturer *m = &c.manufacturer;
-	const char **text[] = { &m->name, &m->masa_url, &m->masa_hosts, &m->masa_cert_uri,
-		&m->masa_key_uri, &m->masa_user, &m->masa_password, &m->audit_policy, &c.detail,
+	const char **text[] = { &m->name, &m->masa_url, &m->masa_hosts, &m->audit_policy, &c.detail,
 		&c.masa_url, &c.row.profile, &c.row.ca, &c.row.identity };
-	mst_span *bytes[] = { &m->anchors_pem, &m->crl_pem, &m->voucher_anchors_pem,
-		&m->masa_anchors_pem, &c.serial, &c.idevid_issuer, &c.spki_sha256, &c.row.serial,
+	mst_span *bytes[] = { &c.serial, &c.idevid_issuer, &c.spki_sha256, &c.row.serial,
 		&c.row.subject, &c.row.san, &c.row.spki, &c.row.spki_sha256, &c.row.order_key,
 		&c.row.der };
 	bool lost = false;
+
+	/* A CRL of a megabyte is no business of each connection's, nor is a password. */
+	m->anchors_pem = m->crl_pem = m->voucher_anchors_pem = m->masa_anchors_pem = MST_NONE;
+	m->masa_cert_uri = m->masa_key_uri = m->masa_user = m->masa_password = NULL;
 
 	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
 		keep_text(a, text[i], &lost);
@@ -309,7 +313,9 @@ trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
 
 	judge_with(t, s, db, a, leaf, chain, clock, out);
 	if (trust_copy(a, out, out) != MST_OK) /* the manufacturer's row lies in the snapshot */
-		refuse(out, MST_E_NOMEM, "no memory to judge the client");
+		*out = (struct trust_verdict){ .class = TRUST_REFUSED,
+			.why = MST_E_NOMEM,
+			.detail = "no memory to judge the client" };
 	snapshot_drop(s);
 }
 

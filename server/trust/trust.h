@@ -24,7 +24,11 @@ struct trust_verdict {
 	enum trust_class class;
 	mst_err why; /* MST_OK unless REFUSED */
 	const char *detail; /* words for the log */
-	struct manufacturer manufacturer; /* IDEVID */
+	/*
+	 * IDEVID: identity and policy of its row. What is large or secret (PEMs,
+	 * CRL, credentials for the MASA) is left out: read the row for that.
+	 */
+	struct manufacturer manufacturer;
 	mst_span serial; /* device serial: of the IDevID, or of the LDevID's device */
 	mst_span idevid_issuer; /* IDEVID: ID-8 bytes */
 	mst_span spki_sha256; /* of the leaf */
