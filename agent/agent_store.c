@@ -239,7 +239,7 @@ agent_record_read(const char *folder, struct agent_record *out)
 
 	if (e != MST_OK)
 		return e;
-	if ((a = arena_new(4 * RECORD_MAX)) == NULL)
+	if ((a = arena_new(0)) == NULL)
 		return fail(MST_E_NOMEM, p.text, "out of memory");
 	if ((e = file_read(a, p.text, RECORD_MAX, &all)) != MST_OK) {
 		e = fail(e == MST_E_SPACE ? MST_E_PLEDGE_STORE_CORRUPT : e, p.text, file_why());
@@ -346,7 +346,7 @@ agent_counters_read(const char *folder, struct agent_counters *out)
 {
 	struct path p = path_of(folder, "counters");
 	long long boots, resets, last;
-	struct arena *a = arena_new(4096);
+	struct arena *a = arena_new(0);
 	mst_span text;
 	int end = 0;
 	mst_err e;
