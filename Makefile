@@ -45,7 +45,7 @@ coverage: deps ## line coverage of the tests (build/coverage)
 	@tools/run-tests build/coverage; gcovr -r . build/coverage -e tests --txt-metric line | tail -30
 
 install: build ## install to $(prefix), with man pages, units and completion
-	@cmake --install build/release --prefix $(DESTDIR)$(prefix)
+	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(prefix)
 
 clean: ## remove everything built
 	@rm -rf build
