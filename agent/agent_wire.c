@@ -14,6 +14,7 @@
 
 #define ANSWER_MAX (64 * 1024)
 #define SAME_ORIGIN_HOPS 3
+#define PATH_CAP 1024
 
 struct resource {
 	const char *method, *path, *content_type, *accept;
@@ -144,6 +145,7 @@ begin(struct agent *a, const char *path, struct http_answer *answer, bool *reach
 	struct first f = { a, path, false };
 	mst_err e;
 
+	a->request_id = NULL; /* it lay in there */
 	arena_reset(a->exchange);
 	e = http_begin(a->client, a->exchange, on_first, &f, ANSWER_MAX, answer);
 	*reached = f.reached;
@@ -169,7 +171,7 @@ split(struct arena *arena, const char *location, const char **base, const char *
 	    agent_base(arena, arena_printf(arena, "%s:443", host), base) != MST_OK)
 		return false;
 	*path = *end == '/' ? end : "/";
-	return true;
+	return strlen(*path) < PATH_CAP;
 }
 
 static bool
@@ -181,6 +183,25 @@ is_redirect(const struct http_answer *answer)
 	       answer->location != NULL;
 }
 
+/* The one redirect to another origin, or to this one where its connection did not outlive the 3xx.
+ */
+static mst_err
+move(struct agent *a, const char *base, const char *path, struct http_answer *answer)
+{
+	char where[PATH_CAP];
+	bool reached;
+	mst_err e;
+
+	a->redirected = true;
+	log_line(LOG_INFO_, "%s redirects to %s", a->base, base);
+	/* begin() resets the arena in which base and path lie. */
+	snprintf(a->peers[a->p.peer].redirected, AGENT_PEER_MAX, "%s", base);
+	snprintf(where, sizeof where, "%s", path);
+	if ((e = open_client(a, &a->sent, a->peers[a->p.peer].redirected)) == MST_OK)
+		e = begin(a, where, answer, &reached);
+	return e;
+}
+
 /*
  * H10: within the origin on the same connection; to another one at most once
  * in an attempt, and only for the voucher. MST_OK with the 3xx left in place
@@ -190,10 +211,10 @@ static mst_err
 follow(struct agent *a, struct http_answer *answer)
 {
 	mst_err e = MST_OK;
-	char where[1024];
-	bool reached;
 
 	for (int hops = 0; e == MST_OK && is_redirect(answer) && hops < SAME_ORIGIN_HOPS; hops++) {
+		bool may_move = !a->redirected && a->sent.resource == MST_RES_REQUESTVOUCHER &&
+		                a->p.pending_since == MST_NO_TIME;
 		const char *base, *path;
 		struct http_request r;
 
@@ -202,18 +223,13 @@ follow(struct agent *a, struct http_answer *answer)
 		if (strcasecmp(base, a->base) == 0) {
 			fill(a, &a->sent, path, &r);
 			e = http_send(a->client, a->exchange, &r, ANSWER_MAX, answer);
-			continue;
-		}
-		if (a->redirected || a->sent.resource != MST_RES_REQUESTVOUCHER ||
-		    a->p.pending_since != MST_NO_TIME)
+			if (e == MST_E_UNREACHABLE && may_move)
+				e = move(a, base, path, answer);
+		} else if (may_move) {
+			e = move(a, base, path, answer);
+		} else {
 			return MST_OK;
-		a->redirected = true;
-		log_line(LOG_INFO_, "%s redirects to %s", a->base, base);
-		snprintf(a->peers[a->p.peer].redirected, AGENT_PEER_MAX, "%s", base);
-		/* begin() resets the arena in which base and path lie. */
-		snprintf(where, sizeof where, "%s", path);
-		if ((e = open_client(a, &a->sent, a->peers[a->p.peer].redirected)) == MST_OK)
-			e = begin(a, where, answer, &reached);
+		}
 	}
 	return e;
 }
