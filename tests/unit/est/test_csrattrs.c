@@ -34,7 +34,7 @@ typedef struct {
 	ASN1_INTEGER *version;
 	ASN1_SEQUENCE_ANY *subject; /* each a SET */
 	T_SPKI *spki;
-	STACK_OF(X509_ATTRIBUTE) * attributes;
+	STACK_OF(X509_ATTRIBUTE) *attributes;
 } T_TEMPLATE;
 /* clang-format off */
 ASN1_SEQUENCE(T_RDN) = {
@@ -54,9 +54,10 @@ ASN1_SEQUENCE(T_TEMPLATE) = {
 	ASN1_IMP_OPT(T_TEMPLATE, spki, T_SPKI, 0),
 	ASN1_IMP_SET_OF(T_TEMPLATE, attributes, X509_ATTRIBUTE, 1)
 } static_ASN1_SEQUENCE_END(T_TEMPLATE)
-/* clang-format on */
+                                            /* clang-format on */
 
-static struct arena *arena;
+                                            static struct arena
+                                            * arena;
 static struct est_profile profile = { .label = "", .profile = "device", .organization = "Acme" };
 static struct est_profile named = {
 	.label = "", .profile = "device", .organization = "Acme", .san = EST_SAN_SERIAL
@@ -134,8 +135,7 @@ template_of(mst_span der)
 	assert_int_equal(bare, 0);
 	assert_int_equal(full, 1);
 	assert_int_equal(X509_ATTRIBUTE_count(a), 1);
-	t = ASN1_TYPE_unpack_sequence(
-	    ASN1_ITEM_rptr(T_TEMPLATE), X509_ATTRIBUTE_get0_type(a, 0));
+	t = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(T_TEMPLATE), X509_ATTRIBUTE_get0_type(a, 0));
 	assert_non_null(t);
 	assert_int_equal(ASN1_INTEGER_get(t->version), 0);
 	X509_ATTRIBUTE_free(a);
@@ -164,7 +164,7 @@ in_template(T_TEMPLATE *t, const char *oid)
 static void
 assert_san(X509_ATTRIBUTE *a, const char *san)
 {
-	STACK_OF(X509_EXTENSION) * list;
+	STACK_OF(X509_EXTENSION) *list;
 	ASN1_OCTET_STRING *v;
 
 	assert_non_null(a);
@@ -176,8 +176,7 @@ assert_san(X509_ATTRIBUTE *a, const char *san)
 	assert_int_equal(OBJ_obj2nid(X509_EXTENSION_get_object(sk_X509_EXTENSION_value(list, 0))),
 	    NID_subject_alt_name);
 	v = X509_EXTENSION_get_data(sk_X509_EXTENSION_value(list, 0));
-	assert_true(
-	    mst_span_eq(mst_span_of(v->data, (size_t)v->length), a_san(arena, san)));
+	assert_true(mst_span_eq(mst_span_of(v->data, (size_t)v->length), a_san(arena, san)));
 	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
 }
 
@@ -282,9 +281,8 @@ template_without_device_has_no_subject_K6(void **state)
 	T_TEMPLATE *t;
 
 	(void)state;
-	assert_int_equal(est_csrattrs_build(
-	                     arena, &named, EST_CSRATTRS_TEMPLATE, MST_NONE, true, &der),
-	    MST_OK);
+	assert_int_equal(
+	    est_csrattrs_build(arena, &named, EST_CSRATTRS_TEMPLATE, MST_NONE, true, &der), MST_OK);
 	t = template_of(der);
 	assert_null(t->subject);
 	assert_null(in_template(t, OID_EXTENSIONS));
@@ -309,8 +307,8 @@ serial_that_policy_cannot_name_EST_2(void **state)
 	mst_span der = MST_LIT("x");
 
 	(void)state;
-	assert_int_equal(est_csrattrs_build(
-	                     arena, &named, EST_CSRATTRS_BOTH, MST_LIT("a_b"), false, &der),
+	assert_int_equal(
+	    est_csrattrs_build(arena, &named, EST_CSRATTRS_BOTH, MST_LIT("a_b"), false, &der),
 	    MST_E_CSR_SAN);
 	assert_int_equal(der.len, 1);
 }
@@ -320,9 +318,7 @@ static void
 what_the_template_asks_is_what_the_judge_takes_K9(void **state)
 {
 	T_TEMPLATE *t = template_of(build(&named, EST_CSRATTRS_TEMPLATE, SERIAL, false));
-	struct csr_spec spec = {
-		.key = a_key("P-256"), .subject = "O=Acme,serialNumber=" SERIAL
-	};
+	struct csr_spec spec = { .key = a_key("P-256"), .subject = "O=Acme,serialNumber=" SERIAL };
 	struct est_csr_in in = { .op = EST_ENROLL,
 		.class = TRUST_LDEVID,
 		.serial = MST_LIT(SERIAL),
@@ -334,8 +330,8 @@ what_the_template_asks_is_what_the_judge_takes_K9(void **state)
 	int n = i2d_ASN1_SEQUENCE_ANY(t->subject, &der);
 
 	(void)state;
-	assert_true(mst_span_eq(
-	    mst_span_of(der, (size_t)n), a_name_der(arena, spec.subject))); /* Name, byte for byte */
+	assert_true(mst_span_eq(mst_span_of(der, (size_t)n),
+	    a_name_der(arena, spec.subject))); /* Name, byte for byte */
 	csr_add_ext(&spec, NID_subject_alt_name, "DNS:sn-0042", 0);
 	in.der = csr_make(arena, &spec);
 	assert_int_equal(est_judge_csr(arena, &in, &out, &words), MST_OK);
@@ -385,8 +381,8 @@ published_examples_are_read_K5(void **state)
 static void
 vectors_are_read_K5(void **state)
 {
-	static const char *const names[] = { "harkins01", "harkins02", "harkins03",
-		"realistic-acp", "rfc7030-example01" };
+	static const char *const names[] = { "harkins01", "harkins02", "harkins03", "realistic-acp",
+		"rfc7030-example01" };
 	const char *dir = getenv("MUSTER_VECTORS");
 	char path[512];
 	mst_span der;
