@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -85,26 +86,29 @@ struct listener {
 /*
  * One thread waits for the signals that the others have blocked. An exchange
  * with a slow peer is not waited for: storage is safe against worse than that.
+ * SIGUSR2 comes from run() alone: all is done.
  */
 static void *
 listen_to_signals(void *arg)
 {
+	const struct timespec patience = { .tv_sec = 2 };
 	struct listener *l = arg;
+	bool stopping = false;
 
 	for (;;) {
-		int sig = 0;
+		int sig = sigtimedwait(&l->set, NULL, stopping ? &patience : NULL);
 
-		if (sigwait(&l->set, &sig) != 0)
-			continue;
-		if (sig == SIGUSR1) {
+		if (sig == SIGUSR2)
+			return NULL;
+		if (sig < 0 && stopping && errno == EAGAIN)
+			_exit(l->task == AGENT_DAEMON ? AGENT_OK : AGENT_UNREACHABLE);
+		if (sig == SIGUSR1)
 			agent_renew_now(l->agent);
+		if (sig != SIGTERM && sig != SIGINT)
 			continue;
-		}
+		stopping = true;
 		agent_stop(l->agent);
-		sleep(2);
-		_exit(l->task == AGENT_DAEMON ? AGENT_OK : AGENT_UNREACHABLE);
 	}
-	return NULL;
 }
 
 static int
@@ -121,6 +125,7 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 	sigaddset(&l.set, SIGINT);
 	sigaddset(&l.set, SIGTERM);
 	sigaddset(&l.set, SIGUSR1);
+	sigaddset(&l.set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &l.set, NULL);
 	if ((e = agent_open(cfg, &l.agent, &holder)) != MST_OK)
 		return fail(e, agent_why(), e == MST_E_CONFLICT ? AGENT_CONFLICT : AGENT_FAILED);
@@ -135,7 +140,7 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 	if (task == AGENT_DAEMON)
 		tell_service_manager("STOPPING=1\n");
 	e = agent_verdict(l.agent);
-	pthread_cancel(thread);
+	pthread_kill(thread, SIGUSR2);
 	pthread_join(thread, NULL);
 	agent_close(l.agent);
 	if (code == AGENT_NOT_ENROLLED)
