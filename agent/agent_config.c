@@ -18,6 +18,7 @@
 #define SENTINEL "end-of-file"
 
 static _Thread_local char why[512];
+static _Thread_local const char *reading; /* a section does not know its file */
 
 const char *
 agent_config_why(void)
@@ -28,9 +29,7 @@ agent_config_why(void)
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
-	int n =
-	    snprintf(why, sizeof why, "%s:%d: ", cfg != NULL && cfg->filename ? cfg->filename : "?",
-	        cfg != NULL ? cfg->line : 0);
+	int n = snprintf(why, sizeof why, "%s:%d: ", reading, cfg != NULL ? cfg->line : 0);
 
 	if (n > 0 && (size_t)n < sizeof why)
 		vsnprintf(why + n, sizeof why - (size_t)n, fmt, ap);
@@ -322,8 +321,7 @@ parse_text(cfg_t *cfg, const char *name, const char *text_)
 	FILE *f = NULL;
 	mst_err e = MST_E_NOMEM;
 
-	free(cfg->filename);
-	cfg->filename = strdup(name); /* else libconfuse calls it "FILE" */
+	reading = name;
 	if (asprintf(&whole, "%s\n" SENTINEL " = 1\n", text_) < 0 ||
 	    (f = fmemopen(whole, strlen(whole), "r")) == NULL)
 		goto out;

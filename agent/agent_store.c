@@ -341,31 +341,54 @@ agent_record_clear(const char *folder)
 	return sync_folder(folder);
 }
 
+#define COUNTERS "boots %lld\nresets %lld\ntime %lld\n"
+
+static int
+counters_format(const struct agent_counters *c, char out[128])
+{
+	return snprintf(
+	    out, 128, COUNTERS, (long long)c->boots, (long long)c->resets, (long long)c->last_time);
+}
+
+/* Only what was written is read. */
+static bool
+counters_parse(mst_span text, struct agent_counters *out)
+{
+	long long boots, resets, last;
+	struct agent_counters c;
+	char again[128];
+	int n;
+
+	if (sscanf((const char *)text.ptr, "boots %18lld resets %18lld time %18lld", &boots,
+	        &resets, &last) != 3 ||
+	    boots < 0 || resets < 0 || last < 0)
+		return false;
+	c = (struct agent_counters){ boots, resets, last };
+	n = counters_format(&c, again);
+	if (!mst_span_eq(text, mst_span_of(again, (size_t)n)))
+		return false;
+	*out = c;
+	return true;
+}
+
 mst_err
 agent_counters_read(const char *folder, struct agent_counters *out)
 {
 	struct path p = path_of(folder, "counters");
-	long long boots, resets, last;
 	struct arena *a = arena_new(0);
 	mst_span text;
-	int end = 0;
 	mst_err e;
 
 	if (a == NULL)
 		return fail(MST_E_NOMEM, p.text, "out of memory");
 	*out = (struct agent_counters){ 0 };
 	e = file_read(a, p.text, 1024, &text);
-	if (e == MST_E_NOT_FOUND) {
+	if (e == MST_E_NOT_FOUND)
 		e = MST_OK;
-	} else if (e != MST_OK) {
+	else if (e != MST_OK)
 		e = fail(e == MST_E_SPACE ? MST_E_PLEDGE_STORE_CORRUPT : e, p.text, file_why());
-	} else if (sscanf((const char *)text.ptr, "boots %18lld\nresets %18lld\ntime %18lld\n%n",
-	               &boots, &resets, &last, &end) != 3 ||
-	           (size_t)end != text.len || boots < 0 || resets < 0 || last < 0) {
+	else if (!counters_parse(text, out))
 		e = fail(MST_E_PLEDGE_STORE_CORRUPT, p.text, "not three numbers");
-	} else {
-		*out = (struct agent_counters){ boots, resets, last };
-	}
 	arena_free(a);
 	return e;
 }
@@ -375,8 +398,7 @@ agent_counters_write(const char *folder, const struct agent_counters *c)
 {
 	struct path p = path_of(folder, "counters");
 	char text[128];
-	int n = snprintf(text, sizeof text, "boots %lld\nresets %lld\ntime %lld\n",
-	    (long long)c->boots, (long long)c->resets, (long long)c->last_time);
+	int n = counters_format(c, text);
 
 	if (file_write_atomic(p.text, mst_span_of(text, (size_t)n), 0600) != MST_OK)
 		return fail(MST_E_PLEDGE_STORE, p.text, file_why());
