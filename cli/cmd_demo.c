@@ -121,6 +121,32 @@ make_world(struct lab *l, struct cli *c, const char *folder)
 	return true;
 }
 
+/* What an accepted step has passed, each by name: the judges refuse at the first that fails. */
+static const struct {
+	const char *step, *checks;
+} checked[] = {
+	{ "pvr", "IDevID chain and validity, signature by the TLS key, assertion, proximity "
+	         "certificate, serial number, nonce, admission (RFC 8995 5.2 to 5.5)" },
+	{ "voucher",
+	    "RVR signature, chain, cmcRA, device, prior signed request, nonce (MASA, 5.5); "
+	    "signature, serial number, nonce, pin (registrar, 5.6)" },
+	{ "voucher-status",
+	    "signature against the factory's anchors, serial number, nonce, pin, and "
+	    "this connection's chain against the pin (pledge, 5.6.1, 5.6.2)" },
+	{ "audit", "our own entry, foreign domains, nonceless vouchers, truncation (5.8.3)" },
+	{ "enroll", "voucher, telemetry and audit gates; proof of possession, key, subject, "
+	            "extensions (RFC 7030 4.2.1)" },
+	{ "enrollstatus", "the LDevID in use, against the anchors from /cacerts (5.9.4)" },
+};
+
+static void
+print_checks(const char *step)
+{
+	for (size_t i = 0; step != NULL && i < sizeof checked / sizeof checked[0]; i++)
+		if (strcmp(checked[i].step, step) == 0)
+			told(0, "    %s", checked[i].checks);
+}
+
 static bool
 print_timeline(struct lab *l, const char *serial)
 {
@@ -139,6 +165,7 @@ print_timeline(struct lab *l, const char *serial)
 		told(0, "%-15s %s%s%.90s", json_string_value(json_object_get(row, "step")),
 		    outcome != NULL ? outcome : "?", detail != NULL ? ": " : "",
 		    detail != NULL ? detail : "");
+		print_checks(json_string_value(json_object_get(row, "step")));
 	}
 	json_decref(d);
 	return all || stop_with(l, "a step of the device was not accepted");
