@@ -171,10 +171,6 @@ open_est(struct est *e)
 		est_say("EST needs a CA");
 		return MST_E_CONFIG_MISSING;
 	}
-	if (e->c.manual) {
-		est_say("manual: certificates that wait for an operator are not built yet");
-		return MST_E_UNSUPPORTED;
-	}
 	if ((err = journal_new(e->c.store, "est", &e->journal)) != MST_OK ||
 	    (err = add_labels(e)) != MST_OK || (err = make_routes(e)) != MST_OK)
 		return err;

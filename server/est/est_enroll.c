@@ -30,6 +30,8 @@ struct run {
 	struct est_csr csr;
 	mst_span key; /* EST_KEYGEN: PKCS#8 */
 	mst_span certs; /* the answer, certs-only */
+	struct ca_order order;
+	enum est_placed placed;
 	bool recorded; /* by the transaction that issued; not so for a repeat (C5) */
 	const char *words;
 };
@@ -266,10 +268,42 @@ on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 		store_write(u->est->c.store, record_again, on_recorded, u, post, u->rq->loop);
 }
 
+/* --- manual mode: EST-7 --- */
+
+static mst_err
+place(struct db *db, void *arg)
+{
+	struct run *u = arg;
+	struct device d = { 0 };
+	mst_err e = est_device(db, u->rq->arena, &u->client, &d);
+
+	if (e != MST_OK && e != MST_E_NOT_FOUND)
+		return e;
+	if ((e = gate(u, e == MST_OK ? &d : NULL)) != MST_OK ||
+	    (e = est_manual_place(u->est, db, u->rq->arena, &u->order, &u->placed)) != MST_OK)
+		return e;
+	return u->placed != EST_PLACED_NOW ? MST_OK
+	                                   : journal_row(u->est->journal, db, u->rq, u->device.id,
+	                                         u->step, MST_E_EST_PENDING, u->identity);
+}
+
+static void
+on_placed(void *arg, mst_err e)
+{
+	struct run *u = arg;
+
+	if (e != MST_OK)
+		refuse(u, e);
+	else if (u->placed == EST_PLACED_ISSUED)
+		ca_issue(est_ca_loop(u->est, u->rq->loop), &u->order, on_issued, u);
+	else /* the row is there; a poll leaves none */
+		net_wait(u->rq, u->step, MST_E_EST_PENDING, u->est->c.retry_after, u->identity);
+}
+
 static void
 order(struct run *u)
 {
-	struct ca_order o = { .label = u->profile->label,
+	u->order = (struct ca_order){ .label = u->profile->label,
 		.profile = u->profile->profile,
 		.subject = u->csr.subject,
 		.san = u->csr.san,
@@ -279,8 +313,10 @@ order(struct run *u)
 		.identity = u->identity,
 		.also = record_issued,
 		.also_arg = u };
-
-	ca_issue(est_ca_loop(u->est, u->rq->loop), &o, on_issued, u);
+	if (u->est->c.manual)
+		store_write(u->est->c.store, place, on_placed, u, post, u->rq->loop);
+	else
+		ca_issue(est_ca_loop(u->est, u->rq->loop), &u->order, on_issued, u);
 }
 
 /* --- the request --- */
@@ -382,6 +418,9 @@ est_on_keygen(struct net_request *rq, void *arg)
 
 	if (!l->est->c.keygen) /* RFC 7030 6: off unless wanted */
 		journal_refuse(l->est->journal, rq, 0, STEP_KEYGEN, MST_E_EST_DISABLED, NULL);
+	else if (l->est->c.manual) /* a key that waits would have to be kept (G4) */
+		journal_refuse(l->est->journal, rq, 0, STEP_KEYGEN, MST_E_EST_DISABLED,
+		    "not where certificates wait for an operator");
 	else
 		receive(rq, l, EST_KEYGEN, STEP_KEYGEN);
 }

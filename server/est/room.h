@@ -60,6 +60,16 @@ MST_MUST_USE mst_err est_keygen(struct arena *a, mst_span *pkcs8, mst_span *spki
 /* The two parts (G2) as one body, wiped with the arena; type gets the Content-Type. */
 MST_MUST_USE mst_err est_keygen_body(struct arena *a, mst_span key, mst_span certs_only,
     const char *boundary, mst_span *body, const char **type);
+/* --- est_manual.c --- */
+enum est_placed { EST_PLACED_NOW, EST_PLACED_BEFORE, EST_PLACED_ISSUED };
+/*
+ * Inside a store job: the order as a row that waits, where there is none yet.
+ * EST_PLACED_ISSUED: it was accepted, and ca_issue hands it out.
+ * MST_E_X509_REVOKED: it was rejected. MST_E_CSR_KEY_REUSED, MST_E_CA_*.
+ */
+MST_MUST_USE mst_err est_manual_place(
+    struct est *e, struct db *db, struct arena *a, const struct ca_order *o, enum est_placed *out);
+
 /* --- est_basic.c: HTTP Basic against the file of users --- */
 typedef void (*est_auth_done)(void *arg, mst_err e, const char *user);
 MST_MUST_USE mst_err est_auth_new(const char *path, struct est_auth **out);

@@ -120,7 +120,6 @@ site_open(struct site *s)
 	if (ca_new(s->store, keys, configs, 2, &s->ca) != MST_OK)
 		fail_msg("ca: %s", ca_why());
 	assert_int_equal(ca_loop_new_net(s->ca, net_loop_at(s->net, 0), &s->loops[0]), MST_OK);
-	ca_crl_start(s->loops[0]);
 	assert_int_equal(trust_new(s->store, ca_anchors(s->ca, NULL), &s->trust), MST_OK);
 	s->config.store = s->store;
 	s->config.trust = s->trust;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/ssl.h>
 
@@ -391,6 +392,165 @@ keygen_behind_the_gate_EST_3(void **state)
 	    NULL, MST_E_EST_GATE_AUDIT);
 }
 
+/* --- manual mode: EST-7 --- */
+
+struct accepting {
+	struct ca_order order;
+	_Atomic int done;
+	mst_err e;
+};
+
+static void
+on_accepted(void *arg, mst_err e, mst_span der, const struct cert_row *row)
+{
+	struct accepting *a = arg;
+
+	(void)der;
+	(void)row;
+	a->e = e;
+	a->done = 1;
+}
+
+static void
+accept_on_loop(void *arg)
+{
+	struct accepting *a = arg;
+
+	ca_issue(site.loops[0], &a->order, on_accepted, a);
+}
+
+static struct cert_row
+only_row(void)
+{
+	struct cert_row *rows;
+	size_t n;
+
+	assert_int_equal(
+	    cert_rows(store_reader(site.store), site.arena, 0, 0, 10, &rows, &n), MST_OK);
+	assert_int_equal(n, 1);
+	return rows[0];
+}
+
+/* What an operator's accept does: the row's own fields, to the CA. */
+static void
+accept_order(const struct cert_row *row)
+{
+	struct accepting a = { .order = { .label = row->ca,
+		                   .profile = row->profile,
+		                   .subject = row->subject,
+		                   .san = row->san,
+		                   .spki = row->spki,
+		                   .order_key = row->order_key,
+		                   .device = row->device,
+		                   .identity = row->identity } };
+
+	net_post(net_loop_at(site.net, 0), accept_on_loop, &a);
+	while (!a.done)
+		usleep(1000);
+	assert_int_equal(a.e, MST_OK);
+}
+
+static struct reply
+post_good(void)
+{
+	return post_as(dev.idevid, dev.key, EST "/simpleenroll",
+	    csr_text(&site, a_key("P-256 a"), POLICY), NULL);
+}
+
+static void
+expect_pending(void)
+{
+	struct reply r = post_good();
+
+	assert_refused(&r, MST_E_EST_PENDING);
+	assert_string_equal(reply_header(&r, "Retry-After"), "7");
+	assert_int_equal(only_row().state, CERT_ORDERED);
+	reply_free(&r);
+}
+
+static void
+manual_waits_over_a_restart_and_is_accepted_EST_7(void **state)
+{
+	struct cert_row row;
+	struct reply r;
+	X509 *cert;
+	const ASN1_INTEGER *n;
+
+	(void)state;
+	site.config.manual = true;
+	opened();
+	expect_pending();
+	assert_int_equal(site_last_trail(&site, dev.id).err, MST_E_EST_PENDING);
+	assert_int_equal(site_device_row(&site, dev.id).state, DEVICE_VOUCHER);
+	site_close(&site);
+	site_open(&site);
+	expect_pending();
+	row = only_row();
+	accept_order(&row);
+	r = post_good();
+	cert = cert_of(&r);
+	n = X509_get0_serialNumber(cert);
+	assert_true(mst_span_eq(
+	    row.serial, mst_span_of(ASN1_STRING_get0_data(n), (size_t)ASN1_STRING_length(n))));
+	assert_int_equal(only_row().state, CERT_ISSUED);
+	assert_int_equal(site_device_row(&site, dev.id).state, DEVICE_ENROLLED);
+	assert_int_equal(site_last_trail(&site, dev.id).err, MST_OK);
+	X509_free(cert);
+	reply_free(&r);
+}
+
+static mst_err
+reject(struct db *db, void *arg)
+{
+	const struct cert_row *row = arg;
+
+	return cert_revoke(db, row->serial, 0, 1800000000);
+}
+
+static void
+manual_is_rejected_EST_7(void **state)
+{
+	struct cert_row row;
+	struct reply r;
+
+	(void)state;
+	site.config.manual = true;
+	opened();
+	expect_pending();
+	row = only_row();
+	assert_int_equal(store_write_wait(site.store, reject, &row), MST_OK);
+	r = post_good();
+	assert_refused(&r, MST_E_X509_REVOKED);
+	assert_null(only_row().der.ptr);
+	reply_free(&r);
+}
+
+static void
+manual_behind_the_gate_EST_3(void **state)
+{
+	struct device d;
+
+	(void)state;
+	site.config.manual = true;
+	opened();
+	d = site_device_row(&site, dev.id);
+	d.audit_verdict = 0;
+	site_device_save(&site, &d);
+	expect(dev.idevid, dev.key, EST "/simpleenroll", csr_text(&site, a_key("P-256 a"), POLICY),
+	    NULL, MST_E_EST_GATE_AUDIT);
+}
+
+static void
+manual_makes_no_keys_G4(void **state)
+{
+	(void)state;
+	site.config.manual = true;
+	site.config.keygen = true;
+	opened();
+	expect(dev.idevid, dev.key, EST "/serverkeygen", csr_text(&site, a_key("P-256 a"), POLICY),
+	    NULL, MST_E_EST_DISABLED);
+}
+
 /* --- binding, window --- */
 
 static void
@@ -498,6 +658,10 @@ main(void)
 		T(keygen_takes_a_csr_with_a_bad_signature_15_9),
 		T(keygen_for_unknown_keys_G3),
 		T(keygen_behind_the_gate_EST_3),
+		T(manual_waits_over_a_restart_and_is_accepted_EST_7),
+		T(manual_is_rejected_EST_7),
+		T(manual_behind_the_gate_EST_3),
+		T(manual_makes_no_keys_G4),
 		T(binding_required_L1),
 		T(status_optional_EST_3),
 		T(renewal_before_its_time_R4),

@@ -1,0 +1,1 @@
+fuzz_target(csr_judge server-est)
