@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One arena per request or command, freed whole. Out of memory latches; never returns NULL at start-up (exits). */
+/* One arena per request or command, freed whole. Out of memory latches; never returns NULL at
+ * start-up (exits). */
 #ifndef HOST_ARENA_H
 #define HOST_ARENA_H
 
@@ -20,7 +21,8 @@ char *arena_str(struct arena *a, mst_span s);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A buf of cap bytes in the arena; cap 0 when out of memory. */
 struct mst_buf arena_buf(struct arena *a, size_t cap);
-/* Run free_fn(ptr) when the arena is freed (OpenSSL and jansson objects). Frees at once and returns NULL when out of memory. */
+/* Run free_fn(ptr) when the arena is freed (OpenSSL and jansson objects). Frees at once and returns
+ * NULL when out of memory. */
 void *arena_own(struct arena *a, void *ptr, void (*free_fn)(void *));
 
 #endif

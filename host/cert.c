@@ -80,7 +80,7 @@ cert_spki(struct arena *a, X509 *cert, mst_span *out)
 }
 
 static mst_err
-read_pem_list(mst_span pem, STACK_OF(X509) * list)
+read_pem_list(mst_span pem, STACK_OF(X509) *list)
 {
 	BIO *in = BIO_new_mem_buf(pem.ptr, (int)pem.len);
 	mst_err e = MST_OK;
@@ -103,9 +103,9 @@ read_pem_list(mst_span pem, STACK_OF(X509) * list)
 }
 
 mst_err
-cert_list(mst_span pem_or_der, STACK_OF(X509) * *out)
+cert_list(mst_span pem_or_der, STACK_OF(X509) **out)
 {
-	STACK_OF(X509) * list;
+	STACK_OF(X509) *list;
 	X509 *cert = NULL;
 	mst_err e;
 

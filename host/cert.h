@@ -25,9 +25,11 @@ MST_MUST_USE mst_err cert_pem(struct arena *a, X509 *cert, mst_span *out);
 enum cert_serial_rule { CERT_SERIAL_SUBJECT, CERT_SERIAL_SAN_HWMODULE, CERT_SERIAL_CN };
 int cert_serial_rule_find(const char *word); /* "subject", "hardware-module", "cn"; -1 */
 /* ID-1, ID-9. MST_E_TLS_IDEVID_SERIAL. */
-MST_MUST_USE mst_err cert_device_serial(struct arena *a, X509 *cert, enum cert_serial_rule rule, mst_span *out);
+MST_MUST_USE mst_err cert_device_serial(
+    struct arena *a, X509 *cert, enum cert_serial_rule rule, mst_span *out);
 
-/* The MASA URL extension as a checked base URI "https://host[:port]/path" (ID-3). MST_E_NOT_FOUND when absent, MST_E_MASA_URL when bad. */
+/* The MASA URL extension as a checked base URI "https://host[:port]/path" (ID-3). MST_E_NOT_FOUND
+ * when absent, MST_E_MASA_URL when bad. */
 MST_MUST_USE mst_err cert_masa_url(struct arena *a, X509 *cert, const char **base);
 /* The same rules on any text, e.g. a configured override. */
 MST_MUST_USE mst_err cert_masa_url_check(struct arena *a, mst_span text, const char **base);
@@ -55,16 +57,20 @@ const char *cert_subject(struct arena *a, X509 *cert);
 
 /* A set of trust anchors with their CRLs; immutable once made, shared between threads. */
 struct anchors;
-/* pem: one certificate or more, self-signed or not (PARTIAL_CHAIN is set). crls: PEM or absent. MST_E_X509. */
+/* pem: one certificate or more, self-signed or not (PARTIAL_CHAIN is set). crls: PEM or absent.
+ * MST_E_X509. */
 MST_MUST_USE mst_err anchors_new(mst_span pem, mst_span crls, struct anchors **out);
-MST_MUST_USE mst_err anchors_from_stack(STACK_OF(X509) *certs, struct anchors **out); /* copies references */
+MST_MUST_USE mst_err anchors_from_stack(
+    STACK_OF(X509) *certs, struct anchors **out); /* copies references */
 void anchors_free(struct anchors *t);
 const STACK_OF(X509) *anchors_certs(const struct anchors *t);
 
 enum chain_flags {
 	CHAIN_NO_LEAF_TIME = 1, /* ID-4: the leaf's notAfter is ignored, never its notBefore */
-	CHAIN_NOTHING_ELSE = 4, /* every one of untrusted is in the chain or verifiably above it: no idle bytes (D19) */
-	CHAIN_NEED_CRL = 2,	/* hard revocation policy: MST_E_RVR_CRL_UNAVAILABLE where no CRL covers the leaf */
+	CHAIN_NOTHING_ELSE = 4, /* every one of untrusted is in the chain or verifiably above it: no
+	                           idle bytes (D19) */
+	CHAIN_NEED_CRL =
+	    2, /* hard revocation policy: MST_E_RVR_CRL_UNAVAILABLE where no CRL covers the leaf */
 };
 /*
  * Verify leaf through untrusted to the anchors; purpose any (CMS-8). Time is
@@ -72,21 +78,24 @@ enum chain_flags {
  * gets the verified chain (leaf first; caller frees). Refusals:
  * MST_E_X509_CHAIN, _EXPIRED, _REVOKED, _WEAK. cert_why() has OpenSSL's words.
  */
-MST_MUST_USE mst_err chain_verify(const struct anchors *t, X509 *leaf, const STACK_OF(X509) *untrusted,
-    const struct mst_clock *clock, unsigned flags, STACK_OF(X509) **built);
+MST_MUST_USE mst_err chain_verify(const struct anchors *t, X509 *leaf,
+    const STACK_OF(X509) *untrusted, const struct mst_clock *clock, unsigned flags,
+    STACK_OF(X509) **built);
 const char *cert_why(void);
 
 /*
  * 8.7 step 9, for any role: does leaf (with untrusted) end at the pinned
  * certificate? MST_E_VOUCHER_TLS_CHAIN, MST_E_VOUCHER_NOT_RA.
  */
-MST_MUST_USE mst_err pin_judge(mst_span pinned_cert, mst_span pinned_pubk, mst_span pinned_pubk_sha256, X509 *leaf,
-    const STACK_OF(X509) *untrusted, const struct mst_clock *clock);
+MST_MUST_USE mst_err pin_judge(mst_span pinned_cert, mst_span pinned_pubk,
+    mst_span pinned_pubk_sha256, X509 *leaf, const STACK_OF(X509) *untrusted,
+    const struct mst_clock *clock);
 
 /* certs-only PKCS#7 (est.md section 4): P1 on output, P2 on input. */
 MST_MUST_USE mst_err certs_only_build(struct arena *a, const STACK_OF(X509) *certs, mst_span *der);
 MST_MUST_USE mst_err certs_only_parse(mst_span der, STACK_OF(X509) **out);
-/* est.md B2, B3: an EST body to DER. MST_E_BASE64, MST_E_BASE64_RAW_DER. PEM armour is tolerated. */
+/* est.md B2, B3: an EST body to DER. MST_E_BASE64, MST_E_BASE64_RAW_DER. PEM armour is tolerated.
+ */
 MST_MUST_USE mst_err est_body_decode(struct arena *a, mst_span body, mst_span *der);
 /* est.md B4: one line + LF; lines of 64 when wrap is 64. */
 MST_MUST_USE mst_err est_body_encode(struct arena *a, mst_span der, unsigned wrap, mst_span *body);

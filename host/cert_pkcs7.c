@@ -20,7 +20,7 @@ free_openssl(void *p)
  * parsers refuse.
  */
 static PKCS7 *
-degenerate(const STACK_OF(X509) * certs)
+degenerate(const STACK_OF(X509) *certs)
 {
 	PKCS7 *p7 = PKCS7_new();
 	PKCS7_SIGNED *s = PKCS7_SIGNED_new();
@@ -42,7 +42,7 @@ degenerate(const STACK_OF(X509) * certs)
 }
 
 mst_err
-certs_only_build(struct arena *a, const STACK_OF(X509) * certs, mst_span *der)
+certs_only_build(struct arena *a, const STACK_OF(X509) *certs, mst_span *der)
 {
 	PKCS7 *p7 = degenerate(certs);
 	uint8_t *bytes = NULL;
@@ -56,10 +56,10 @@ certs_only_build(struct arena *a, const STACK_OF(X509) * certs, mst_span *der)
 }
 
 mst_err
-certs_only_parse(mst_span der, STACK_OF(X509) * *out)
+certs_only_parse(mst_span der, STACK_OF(X509) **out)
 {
 	const uint8_t *p = der.ptr;
-	STACK_OF(X509) * certs;
+	STACK_OF(X509) *certs;
 	PKCS7 *p7;
 	mst_err e = MST_E_X509;
 

@@ -8,7 +8,7 @@
 
 mst_err
 envelope_open(struct arena *a, enum mst_media media, enum mst_voucher_kind kind, mst_span message,
-    const STACK_OF(X509) * extra, struct envelope *out)
+    const STACK_OF(X509) *extra, struct envelope *out)
 {
 	struct envelope env = { .media = media, .signing_time = MST_NO_TIME };
 	mst_err e = MST_E_MEDIA_UNSUPPORTED;
@@ -70,7 +70,8 @@ free_certs(void *certs)
 	sk_X509_pop_free((STACK_OF(X509) *)certs, X509_free);
 }
 
-STACK_OF(X509) * envelope_keep_certs(struct arena *a, STACK_OF(X509) * certs)
+STACK_OF(X509) *
+envelope_keep_certs(struct arena *a, STACK_OF(X509) *certs)
 {
 	return arena_own(a, certs, free_certs);
 }

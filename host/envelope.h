@@ -17,11 +17,11 @@
 struct envelope {
 	enum mst_media media;
 	struct mst_voucher_claims claims; /* leaves lie in the arena */
-	mst_span payload;		  /* the JSON or CBOR that was signed */
-	X509 *signer;			  /* owned by the arena */
-	STACK_OF(X509) *certs;		  /* all that came with it, signer included; owned by the arena */
-	bool id_data;			  /* CMS-2: eContentType was id-data */
-	int64_t signing_time;		  /* MST_NO_TIME if none */
+	mst_span payload; /* the JSON or CBOR that was signed */
+	X509 *signer; /* owned by the arena */
+	STACK_OF(X509) *certs; /* all that came with it, signer included; owned by the arena */
+	bool id_data; /* CMS-2: eContentType was id-data */
+	int64_t signing_time; /* MST_NO_TIME if none */
 };
 
 /*
@@ -30,22 +30,26 @@ struct envelope {
  * Refusals: MST_E_CMS*, MST_E_JWS*, MST_E_JSON*, MST_E_VOUCHER_PARSE, _KIND,
  * _SIGNATURE, MST_E_MEDIA_UNSUPPORTED. Limits of DM-5.
  */
-MST_MUST_USE mst_err envelope_open(struct arena *a, enum mst_media media, enum mst_voucher_kind kind, mst_span message,
-    const STACK_OF(X509) *extra, struct envelope *out);
+MST_MUST_USE mst_err envelope_open(struct arena *a, enum mst_media media,
+    enum mst_voucher_kind kind, mst_span message, const STACK_OF(X509) *extra,
+    struct envelope *out);
 
 struct envelope_signer {
 	EVP_PKEY *key;
 	X509 *cert;
 	const STACK_OF(X509) *chain; /* CMS-6: included after cert */
-	bool id_data;		     /* CMS: emit id-data for old pledges */
+	bool id_data; /* CMS: emit id-data for old pledges */
 };
-/* Encode claims (JSON for CMS and JWS) and sign. MST_E_KEY_SIGN, MST_E_NOMEM, MST_E_MEDIA_UNSUPPORTED. */
-MST_MUST_USE mst_err envelope_seal(struct arena *a, enum mst_media media, const struct mst_voucher_claims *claims,
-    const struct envelope_signer *signer, mst_span *message);
+/* Encode claims (JSON for CMS and JWS) and sign. MST_E_KEY_SIGN, MST_E_NOMEM,
+ * MST_E_MEDIA_UNSUPPORTED. */
+MST_MUST_USE mst_err envelope_seal(struct arena *a, enum mst_media media,
+    const struct mst_voucher_claims *claims, const struct envelope_signer *signer,
+    mst_span *message);
 
 /* The JSON data model alone (brski.md section 4). */
-MST_MUST_USE mst_err voucher_json_parse(struct arena *a, mst_span json, enum mst_voucher_kind kind,
-    struct mst_voucher_claims *out);
-MST_MUST_USE mst_err voucher_json_build(struct arena *a, const struct mst_voucher_claims *claims, mst_span *json);
+MST_MUST_USE mst_err voucher_json_parse(
+    struct arena *a, mst_span json, enum mst_voucher_kind kind, struct mst_voucher_claims *out);
+MST_MUST_USE mst_err voucher_json_build(
+    struct arena *a, const struct mst_voucher_claims *claims, mst_span *json);
 
 #endif

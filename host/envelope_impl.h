@@ -12,7 +12,7 @@
 
 /* Fill all of *out but claims. */
 MST_MUST_USE mst_err cms_open(
-    struct arena *a, mst_span message, const STACK_OF(X509) * extra, struct envelope *out);
+    struct arena *a, mst_span message, const STACK_OF(X509) *extra, struct envelope *out);
 MST_MUST_USE mst_err jws_open(struct arena *a, mst_span message, struct envelope *out);
 
 MST_MUST_USE mst_err cms_seal(
@@ -24,6 +24,6 @@ MST_MUST_USE mst_err jws_seal(
 const EVP_MD *envelope_digest(EVP_PKEY *key);
 
 /* A stack of references, freed with the arena. NULL when out of memory. */
-STACK_OF(X509) * envelope_keep_certs(struct arena *a, STACK_OF(X509) * certs);
+STACK_OF(X509) *envelope_keep_certs(struct arena *a, STACK_OF(X509) *certs);
 
 #endif

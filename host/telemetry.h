@@ -9,18 +9,19 @@
 struct telemetry {
 	int64_t version; /* > 1: log and tell a human (TEL-3) */
 	bool status;
-	mst_span reason;	 /* text, may be absent */
+	mst_span reason; /* text, may be absent */
 	mst_span reason_context; /* the JSON of the object, or absent */
 	unsigned unknown;
 };
 /* JSON object, or CBOR map when cbor. MST_E_TELEMETRY_PARSE. */
 enum telemetry_form { TELEMETRY_JSON, TELEMETRY_CBOR };
-MST_MUST_USE mst_err telemetry_parse(struct arena *a, enum telemetry_form form, mst_span body, struct telemetry *out);
+MST_MUST_USE mst_err telemetry_parse(
+    struct arena *a, enum telemetry_form form, mst_span body, struct telemetry *out);
 
 struct audit_event {
 	int64_t date;
 	mst_span domain_id; /* decoded bytes */
-	mst_span nonce;	    /* text; absent: nonceless */
+	mst_span nonce; /* text; absent: nonceless */
 	enum mst_assertion assertion;
 	int64_t truncated; /* of this event */
 };

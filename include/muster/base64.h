@@ -6,10 +6,10 @@
 #include "muster/span.h"
 
 enum mst_base64_flags {
-	MST_BASE64_STRICT = 0,	  /* standard alphabet, padding due, nothing else */
-	MST_BASE64_SPACE = 1,	  /* skip CR, LF, SP, TAB anywhere (RFC 8951 3.1) */
-	MST_BASE64_URL = 2,	  /* standard or url alphabet, padding optional (sheet DM-1) */
-	MST_BASE64_URL_ONLY = 4,  /* url alphabet, no padding: JWS (RFC 7515 2) */
+	MST_BASE64_STRICT = 0, /* standard alphabet, padding due, nothing else */
+	MST_BASE64_SPACE = 1, /* skip CR, LF, SP, TAB anywhere (RFC 8951 3.1) */
+	MST_BASE64_URL = 2, /* standard or url alphabet, padding optional (sheet DM-1) */
+	MST_BASE64_URL_ONLY = 4, /* url alphabet, no padding: JWS (RFC 7515 2) */
 };
 
 /* Bytes that n bytes take when encoded with padding; without NUL. */

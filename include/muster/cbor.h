@@ -24,13 +24,28 @@
 #define MST_CBOR_PAIRS 64
 
 enum mst_cbor_type {
-	MST_CBOR_UINT, MST_CBOR_NINT, MST_CBOR_BYTES, MST_CBOR_TEXT, MST_CBOR_ARRAY,
-	MST_CBOR_MAP, MST_CBOR_TAG, MST_CBOR_BOOL, MST_CBOR_NULL, MST_CBOR_UNDEFINED,
-	MST_CBOR_SIMPLE, MST_CBOR_FLOAT, MST_CBOR_BREAK, MST_CBOR_END, /* END: input or container exhausted, or error */
+	MST_CBOR_UINT,
+	MST_CBOR_NINT,
+	MST_CBOR_BYTES,
+	MST_CBOR_TEXT,
+	MST_CBOR_ARRAY,
+	MST_CBOR_MAP,
+	MST_CBOR_TAG,
+	MST_CBOR_BOOL,
+	MST_CBOR_NULL,
+	MST_CBOR_UNDEFINED,
+	MST_CBOR_SIMPLE,
+	MST_CBOR_FLOAT,
+	MST_CBOR_BREAK,
+	MST_CBOR_END, /* END: input or container exhausted, or error */
 };
 
 /* left: items to come (two for a pair); for an indefinite length: items taken. */
-struct mst_cbor_level { uint64_t left; bool indefinite; bool map; };
+struct mst_cbor_level {
+	uint64_t left;
+	bool indefinite;
+	bool map;
+};
 
 struct mst_cbor_reader {
 	mst_span in;
@@ -108,7 +123,8 @@ void mst_cbor_put_bytes(struct mst_cbor_writer *w, mst_span v);
 void mst_cbor_put_text(struct mst_cbor_writer *w, mst_span v); /* refuses invalid UTF-8 */
 void mst_cbor_put_bool(struct mst_cbor_writer *w, bool v);
 void mst_cbor_put_null(struct mst_cbor_writer *w);
-void mst_cbor_put_float(struct mst_cbor_writer *w, double v); /* shortest form that keeps the value */
+void mst_cbor_put_float(
+    struct mst_cbor_writer *w, double v); /* shortest form that keeps the value */
 void mst_cbor_put_tag(struct mst_cbor_writer *w, uint64_t tag);
 void mst_cbor_put_array(struct mst_cbor_writer *w, uint64_t count);
 void mst_cbor_put_map(struct mst_cbor_writer *w, uint64_t pairs);

@@ -39,8 +39,7 @@ struct mst_crypto {
 	 * _SIGNATURE, _SIGNER, MST_E_CMS*, MST_E_JWS*, MST_E_X509*.
 	 */
 	mst_err (*voucher_open)(void *ctx, enum mst_media media, mst_span message,
-	    const struct mst_clock *clock, struct mst_buf *store,
-	    struct mst_voucher_claims *out);
+	    const struct mst_clock *clock, struct mst_buf *store, struct mst_voucher_claims *out);
 
 	/*
 	 * 8.7 step 9: does the chain end at what the voucher pins? OK when the

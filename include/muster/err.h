@@ -25,14 +25,14 @@ typedef mst_err_code mst_err;
 
 struct mst_err_info {
 	mst_err err;
-	int http;		/* HTTP status a server answers with */
-	int coap;		/* CoAP code as class*100+detail: 4.03 is 403 */
-	const char *code;	/* "MU-1207" */
-	const char *name;	/* "MST_E_VOUCHER_NONCE" */
-	const char *reason;	/* "voucher.nonce": stable label for logs and metrics */
-	const char *clause;	/* "RFC 8995 5.6.1" */
-	const char *sentence;	/* what is wrong, one sentence */
-	const char *next;	/* what a person can do about it */
+	int http; /* HTTP status a server answers with */
+	int coap; /* CoAP code as class*100+detail: 4.03 is 403 */
+	const char *code; /* "MU-1207" */
+	const char *name; /* "MST_E_VOUCHER_NONCE" */
+	const char *reason; /* "voucher.nonce": stable label for logs and metrics */
+	const char *clause; /* "RFC 8995 5.6.1" */
+	const char *sentence; /* what is wrong, one sentence */
+	const char *next; /* what a person can do about it */
 };
 
 /* The row of an error; never NULL (an unknown value gives the row of MST_E_INTERNAL). */

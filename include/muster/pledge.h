@@ -68,27 +68,27 @@
 enum mst_resource {
 	MST_RES_REQUESTVOUCHER, /* POST /.well-known/brski/requestvoucher */
 	MST_RES_VOUCHER_STATUS, /* POST /.well-known/brski/voucher_status */
-	MST_RES_ENROLLSTATUS,	/* POST /.well-known/brski/enrollstatus */
-	MST_RES_CACERTS,	/* GET  /.well-known/est/cacerts */
-	MST_RES_CSRATTRS,	/* GET  /.well-known/est/csrattrs */
-	MST_RES_SIMPLEENROLL,	/* POST /.well-known/est/simpleenroll */
+	MST_RES_ENROLLSTATUS, /* POST /.well-known/brski/enrollstatus */
+	MST_RES_CACERTS, /* GET  /.well-known/est/cacerts */
+	MST_RES_CSRATTRS, /* GET  /.well-known/est/csrattrs */
+	MST_RES_SIMPLEENROLL, /* POST /.well-known/est/simpleenroll */
 	MST_RES_SIMPLEREENROLL, /* POST /.well-known/est/simplereenroll */
 };
 
 enum mst_pledge_mode {
 	MST_PLEDGE_BOOTSTRAP, /* factory-fresh: BRSKI, then enrol */
-	MST_PLEDGE_RENEW,     /* enrolled: renew the LDevID by simplereenroll */
-	MST_PLEDGE_REPORT,    /* enrolled, but the enrolment was not yet reported */
+	MST_PLEDGE_RENEW, /* enrolled: renew the LDevID by simplereenroll */
+	MST_PLEDGE_REPORT, /* enrolled, but the enrolment was not yet reported */
 };
 
 /* Numbers of seconds; mst_pledge_timers_default() gives those of requirements section 9. */
 struct mst_pledge_timers {
 	int64_t stall; /* 5: without an answer on an unproven connection while others wait */
 	int64_t retry_after_cap; /* 60 */
-	int64_t pending_max;	 /* 4 days */
-	int64_t peer_gap;	 /* 4: between starts to different peers */
-	int64_t backoff_first;	 /* 4 */
-	int64_t backoff_max;	 /* 3600 */
+	int64_t pending_max; /* 4 days */
+	int64_t peer_gap; /* 4: between starts to different peers */
+	int64_t backoff_first; /* 4 */
+	int64_t backoff_max; /* 3600 */
 	/*
 	 * 600: how long a peer that keeps answering 202 is alone served while
 	 * others wait; then they get their turn (an impostor must not hold a
@@ -103,49 +103,49 @@ struct mst_pledge_config {
 	enum mst_pledge_mode mode;
 	const struct mst_crypto *crypto;
 	enum mst_media media;
-	mst_span serial;	/* lives as long as the engine */
+	mst_span serial; /* lives as long as the engine */
 	mst_span idevid_issuer; /* likewise */
 	bool refuse_nonceless;
 	mst_span anchors; /* RENEW, REPORT: explicit anchors held, concatenated DER */
 	struct mst_pledge_timers timers;
 	/* Storage lent for the engine's life; sizes in the comments suffice for P-256 chains. */
-	struct mst_buf pvr;	/* the PVR, kept because 202 resends identical bytes: 16 KiB */
+	struct mst_buf pvr; /* the PVR, kept because 202 resends identical bytes: 16 KiB */
 	struct mst_buf scratch; /* decoded voucher, bodies to send: 32 KiB */
-	struct mst_buf keep;	/* pinned certificate, then anchors and LDevID: 32 KiB */
-	struct mst_buf chain;	/* the server's chain of this attempt: 16 KiB */
+	struct mst_buf keep; /* pinned certificate, then anchors and LDevID: 32 KiB */
+	struct mst_buf chain; /* the server's chain of this attempt: 16 KiB */
 };
 
 enum mst_pledge_event_kind {
-	MST_EV_TICK,	   /* time has passed, or: what shall I do now? */
-	MST_EV_PEER,	   /* a registrar or proxy; .peer is the driver's number for it (0..7) */
-	MST_EV_PEER_GONE,  /* it is no longer there */
-	MST_EV_LINK_UP,	   /* back-off starts anew (RFC 8995 4.1.1) */
-	MST_EV_CONNECTED,  /* TLS handshake done; .chain holds what the server showed */
-	MST_EV_FAILED,	   /* connecting or the request failed; .err says why */
-	MST_EV_RESPONSE,   /* .status, .retry_after, .media, .body */
-	MST_EV_STORED,	   /* what MST_ACT_KEEP handed out is durable (.err MST_OK) or not */
+	MST_EV_TICK, /* time has passed, or: what shall I do now? */
+	MST_EV_PEER, /* a registrar or proxy; .peer is the driver's number for it (0..7) */
+	MST_EV_PEER_GONE, /* it is no longer there */
+	MST_EV_LINK_UP, /* back-off starts anew (RFC 8995 4.1.1) */
+	MST_EV_CONNECTED, /* TLS handshake done; .chain holds what the server showed */
+	MST_EV_FAILED, /* connecting or the request failed; .err says why */
+	MST_EV_RESPONSE, /* .status, .retry_after, .media, .body */
+	MST_EV_STORED, /* what MST_ACT_KEEP handed out is durable (.err MST_OK) or not */
 };
 
 struct mst_pledge_event {
 	enum mst_pledge_event_kind kind;
-	int64_t mono;		/* seconds of a clock that only goes forward; always set */
+	int64_t mono; /* seconds of a clock that only goes forward; always set */
 	struct mst_clock clock; /* wall clock with its trust; always set */
 	unsigned peer;
 	mst_err err;
 	struct mst_chain chain; /* borrowed for the call */
-	int status;		/* HTTP status */
-	int64_t retry_after;	/* seconds; -1 absent */
-	enum mst_media media;	/* of a voucher answer */
-	mst_span body;		/* borrowed for the call */
+	int status; /* HTTP status */
+	int64_t retry_after; /* seconds; -1 absent */
+	enum mst_media media; /* of a voucher answer */
+	mst_span body; /* borrowed for the call */
 };
 
 enum mst_pledge_act_kind {
-	MST_ACT_WAIT,	 /* nothing to do before .until (mono) or the next outside event */
+	MST_ACT_WAIT, /* nothing to do before .until (mono) or the next outside event */
 	MST_ACT_CONNECT, /* open a fresh connection to .peer as .identity */
-	MST_ACT_SEND,	 /* send .resource with .body on the connection of .peer */
-	MST_ACT_KEEP,	 /* store .ldevid, .anchors and the new key as one, then STORED */
-	MST_ACT_CLOSE,	 /* close the connection, then step again with TICK */
-	MST_ACT_DONE,	 /* enrolled and reported; nothing further in this mode */
+	MST_ACT_SEND, /* send .resource with .body on the connection of .peer */
+	MST_ACT_KEEP, /* store .ldevid, .anchors and the new key as one, then STORED */
+	MST_ACT_CLOSE, /* close the connection, then step again with TICK */
+	MST_ACT_DONE, /* enrolled and reported; nothing further in this mode */
 };
 
 enum mst_identity { MST_IDENTITY_IDEVID, MST_IDENTITY_LDEVID };
@@ -170,8 +170,8 @@ struct mst_pledge_action {
 	 * application/json for telemetry.
 	 */
 	mst_span body;
-	mst_span ldevid;      /* DER */
-	mst_span anchors;     /* DER, anchor first; in RENEW maybe cfg.anchors itself */
+	mst_span ldevid; /* DER */
+	mst_span anchors; /* DER, anchor first; in RENEW maybe cfg.anchors itself */
 	int64_t not_before, not_after; /* of the LDevID */
 	mst_err because; /* for the driver's log: why this (a refusal that led here), else MST_OK */
 };
@@ -180,7 +180,7 @@ enum mst_pledge_state {
 	PLEDGE_DISCOVER,
 	PLEDGE_CONNECTING,
 	PLEDGE_AWAIT_VOUCHER,
-	PLEDGE_PENDING,		/* 202: waiting to resend the same PVR */
+	PLEDGE_PENDING, /* 202: waiting to resend the same PVR */
 	PLEDGE_AWAIT_STATUS_ACK,
 	PLEDGE_AWAIT_CACERTS,
 	PLEDGE_AWAIT_CSRATTRS,
@@ -212,12 +212,12 @@ struct mst_pledge {
 	mst_span csr; /* in cfg.scratch: a 202 is answered with identical bytes */
 	enum mst_resource asked; /* the request under way or to be sent again */
 	int64_t ldevid_not_before, ldevid_not_after;
-	int64_t started;       /* when what is awaited was asked for */
+	int64_t started; /* when what is awaited was asked for */
 	int64_t pending_since; /* first 202 of this request, or MST_NO_TIME */
-	int64_t wake;	       /* when a pending request is sent again */
-	int64_t retry_gap;     /* doubles while a pending peer cannot be reached */
-	int64_t next_start;    /* peer_gap: no attempt before this */
-	int64_t hint;	       /* Retry-After of a refusal */
+	int64_t wake; /* when a pending request is sent again */
+	int64_t retry_gap; /* doubles while a pending peer cannot be reached */
+	int64_t next_start; /* peer_gap: no attempt before this */
+	int64_t hint; /* Retry-After of a refusal */
 	bool connected;
 	bool provisional;
 	bool redirected;
@@ -239,8 +239,8 @@ struct mst_pledge_timers mst_pledge_timers_default(void);
 void mst_pledge_init(struct mst_pledge *p, const struct mst_pledge_config *cfg);
 
 /* One transition. Always writes *act. */
-void mst_pledge_step(struct mst_pledge *p, const struct mst_pledge_event *ev,
-    struct mst_pledge_action *act);
+void mst_pledge_step(
+    struct mst_pledge *p, const struct mst_pledge_event *ev, struct mst_pledge_action *act);
 
 /* Forget nonce, chain and vouchers. */
 void mst_pledge_wipe(struct mst_pledge *p);

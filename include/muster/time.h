@@ -7,9 +7,9 @@
 
 /* How far a wall-clock reading may be believed (requirements CLK-1). */
 enum mst_clock_trust {
-	MST_CLOCK_NONE,	     /* there is no wall clock */
+	MST_CLOCK_NONE, /* there is no wall clock */
 	MST_CLOCK_UNTRUSTED, /* there is one, set by nobody in particular */
-	MST_CLOCK_TRUSTED,   /* set by a valid RTC or a signed source */
+	MST_CLOCK_TRUSTED, /* set by a valid RTC or a signed source */
 };
 
 struct mst_clock {

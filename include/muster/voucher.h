@@ -10,7 +10,7 @@
 #include "muster/time.h"
 
 enum mst_voucher_kind {
-	MST_VOUCHER,	     /* "ietf-voucher:voucher", SID 2451 */
+	MST_VOUCHER, /* "ietf-voucher:voucher", SID 2451 */
 	MST_VOUCHER_REQUEST, /* "ietf-voucher-request:voucher", SID 2501 */
 };
 
@@ -25,8 +25,8 @@ enum mst_assertion { /* numeric values are those of the YANG enumeration */
 /* Envelope and payload encoding of a voucher, as named by its media type. */
 enum mst_media {
 	MST_MEDIA_NONE,
-	MST_MEDIA_CMS_JSON,  /* application/voucher-cms+json */
-	MST_MEDIA_JWS_JSON,  /* application/voucher-jws+json */
+	MST_MEDIA_CMS_JSON, /* application/voucher-cms+json */
+	MST_MEDIA_JWS_JSON, /* application/voucher-jws+json */
 	MST_MEDIA_COSE_CBOR, /* application/voucher+cose */
 };
 
@@ -59,18 +59,18 @@ struct mst_voucher_claims {
 	int64_t created_on;
 	int64_t expires_on;
 	int64_t last_renewal;
-	mst_span serial;      /* UTF-8 text */
-	mst_span nonce;	      /* decoded bytes where the text decodes, else the text's bytes */
-	mst_span nonce_text;  /* JSON only: the text exactly as received (DM-2); absent in CBOR */
+	mst_span serial; /* UTF-8 text */
+	mst_span nonce; /* decoded bytes where the text decodes, else the text's bytes */
+	mst_span nonce_text; /* JSON only: the text exactly as received (DM-2); absent in CBOR */
 	mst_span idevid_issuer;
-	mst_span pinned_cert;	      /* DER */
-	mst_span pinned_pubk;	      /* DER SPKI */
-	mst_span pinned_pubk_sha256;  /* 32 bytes */
-	int revocation_checks;	      /* -1 absent, 0 false, 1 true */
-	mst_span proximity_cert;      /* request: DER */
-	mst_span proximity_pubk;      /* request: DER SPKI */
+	mst_span pinned_cert; /* DER */
+	mst_span pinned_pubk; /* DER SPKI */
+	mst_span pinned_pubk_sha256; /* 32 bytes */
+	int revocation_checks; /* -1 absent, 0 false, 1 true */
+	mst_span proximity_cert; /* request: DER */
+	mst_span proximity_pubk; /* request: DER SPKI */
 	mst_span proximity_pubk_sha256;
-	mst_span prior_request;	      /* request: the whole signed PVR */
+	mst_span prior_request; /* request: the whole signed PVR */
 	mst_span est_domain;
 	mst_span additional_configuration_url;
 	mst_span manufacturer_proprietary;
@@ -86,11 +86,11 @@ enum mst_assertion mst_assertion_find(mst_span name);
 
 /* What the pledge knows about itself and its attempt. */
 struct mst_voucher_want {
-	mst_span serial;	/* own serial number; must not be empty */
+	mst_span serial; /* own serial number; must not be empty */
 	mst_span idevid_issuer; /* own: requirements ID-8 */
-	mst_span nonce;		/* bytes sent in the PVR; absent only when judged offline */
-	mst_span nonce_text;	/* JSON: the text sent in the PVR, if that was the form */
-	bool refuse_nonceless;	/* provisioned policy (8.7 step 5); default accepts, RFC 8995 7.2 */
+	mst_span nonce; /* bytes sent in the PVR; absent only when judged offline */
+	mst_span nonce_text; /* JSON: the text sent in the PVR, if that was the form */
+	bool refuse_nonceless; /* provisioned policy (8.7 step 5); default accepts, RFC 8995 7.2 */
 	struct mst_clock clock;
 };
 

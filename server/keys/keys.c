@@ -272,7 +272,7 @@ keys_pid(const struct keys *k)
 }
 
 mst_err
-keys_cert(struct keys *k, const char *slot, X509 **cert, const STACK_OF(X509) * *chain)
+keys_cert(struct keys *k, const char *slot, X509 **cert, const STACK_OF(X509) **chain)
 {
 	struct keys_room_slot *s = keys_room_find(k->room, slot);
 

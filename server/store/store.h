@@ -35,8 +35,10 @@ const char *store_why(void);
 typedef mst_err (*store_job)(struct db *db, void *arg);
 typedef void (*store_done)(void *arg, mst_err e);
 typedef void (*store_post)(void *post_arg, void (*fn)(void *), void *fn_arg);
-void store_write(struct store *s, store_job job, store_done done, void *arg, store_post post, void *post_arg);
-/* The same, waiting: for start-up, tests and the admin room. Never on a loop's thread under load, nor inside a job or done. */
+void store_write(
+    struct store *s, store_job job, store_done done, void *arg, store_post post, void *post_arg);
+/* The same, waiting: for start-up, tests and the admin room. Never on a loop's thread under load,
+ * nor inside a job or done. */
 MST_MUST_USE mst_err store_write_wait(struct store *s, store_job job, void *arg);
 
 /*

@@ -46,8 +46,8 @@ mst_span pki_crl_pem(X509_CRL *crl);
 mst_span pki_der(X509 *cert);
 mst_span pki_key_pem(EVP_PKEY *key);
 
-STACK_OF(X509) * pki_stack(X509 *a, X509 *b, X509 *c); /* references; NULLs left out */
-void pki_stack_free(STACK_OF(X509) * s);
+STACK_OF(X509) *pki_stack(X509 *a, X509 *b, X509 *c); /* references; NULLs left out */
+void pki_stack_free(STACK_OF(X509) *s);
 
 /* A whole file of the published vectors, NUL behind it; absent: MST_NONE and a printed line. */
 mst_span vector_read(const char *name);
