@@ -33,12 +33,21 @@ struct est_config {
 	struct net *net;
 	const struct est_profile *profiles; /* the first with label "" is the default */
 	size_t profile_count;
-	const char *basic_file; /* lines "user:pbkdf2-sha256$..." as masa_password_hash makes; NULL: Basic is off */
+	/*
+	 * Lines "user:pbkdf2-sha256$..." (host/password.h); NULL: Basic is off. Whoever stands there
+	 * may have any subject of CN, O and OU certified: these are the site's people, not devices.
+	 */
+	const char *basic_file;
 	bool keygen;
 	bool binding_required;
 	enum est_challenge challenge;
 	enum est_csrattrs csrattrs;
-	bool manual;	      /* orders wait for `muster cert accept` (202) */
+	/*
+	 * Orders wait for an operator (202): a row of cert in state ORDERED, unsigned. To accept:
+	 * ca_issue with the row's own fields (ca, profile, subject, san, spki, order_key, device,
+	 * identity); to reject: cert_revoke. The client's next poll gets the outcome.
+	 */
+	bool manual;
 	bool status_optional; /* EST-3 */
 	long window_percent;  /* R4 */
 	long retry_after;
