@@ -13,6 +13,8 @@
 #include "host/clock.h"
 
 #define HOUR 3600
+/* A certificate that is due the moment it comes must not keep device and CA busy. */
+#define RENEWAL_GAP 60
 
 /* How a session with the engine ended. */
 enum end {
@@ -111,6 +113,7 @@ store(struct agent *a, const struct mst_pledge_action *act)
 		e = agent_record_write(a->cfg->state, &r);
 	if (e == MST_OK) {
 		e = agent_adopt(a, &r);
+		a->renew_gap = clock_mono() + RENEWAL_GAP;
 		log_line(LOG_INFO_, "enrolled: key, certificate and anchors are stored");
 		agent_remember_time(a);
 	}
@@ -151,7 +154,9 @@ is_expired(const struct agent *a)
 static bool
 is_due(const struct agent *a)
 {
-	return atomic_load(&a->renew) ||
+	if (atomic_load(&a->renew))
+		return true;
+	return clock_mono() >= a->renew_gap &&
 	       agent_believed(a) >= agent_renew_at(a->cfg, &a->record, a->not_before, a->not_after);
 }
 
@@ -166,7 +171,8 @@ await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end
 		return *end = END_EXPIRED, false;
 	if (a->p.cfg.mode == MST_PLEDGE_REPORT && is_due(a))
 		return *end = END_DUE, false;
-	if (deadline <= clock_mono() || (until >= deadline && a->discovery == NULL))
+	if (deadline <= clock_mono() ||
+	    (deadline != INT64_MAX && until >= deadline && a->discovery == NULL))
 		return *end = END_TIME, false;
 	sleep_until(a, until < deadline ? until : deadline);
 	*act = (struct mst_pledge_action){ .kind = MST_ACT_WAIT, .until = until };
@@ -199,6 +205,10 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 	/* RFC 8995 5: an enrolled device never starts BRSKI again. */
 	if (mode == MST_PLEDGE_BOOTSTRAP && a->record.cert != NULL)
 		return MST_E_PLEDGE_CONFIGURED;
+	/* The network may have come only now. */
+	if (a->cfg->discover && a->discovery == NULL &&
+	    discover_open(a->wake, &a->discovery) != MST_OK)
+		log_line(LOG_WARNING_, "no discovery: %s", discover_why());
 	arena_reset(a->session);
 	if (mode != MST_PLEDGE_BOOTSTRAP &&
 	    (e = agent_record_anchors(a->session, &a->record, &cfg.anchors)) != MST_OK)
@@ -270,8 +280,11 @@ rest(struct agent *a, bool expired)
 {
 	int64_t due = agent_renew_at(a->cfg, &a->record, a->not_before, a->not_after);
 	int64_t wait = expired ? HOUR : due - agent_believed(a);
+	int64_t gap = a->renew_gap - clock_mono();
 
 	agent_remember_time(a);
+	if (wait < gap)
+		wait = gap;
 	/* In pieces: the wall clock may be set in the meantime. */
 	sleep_until(a, clock_mono() + (wait < HOUR ? wait : HOUR));
 }
@@ -340,8 +353,6 @@ once(struct agent *a, int64_t deadline)
 		if (mode == MST_PLEDGE_RENEW)
 			atomic_store(&a->renew, false);
 		end = session(a, mode, deadline);
-		if (end == END_DONE && mode == MST_PLEDGE_RENEW)
-			break; /* one is enough, however short-lived it is */
 		if (end == END_DUE)
 			end = END_DONE;
 	}
@@ -364,9 +375,6 @@ agent_run(struct agent *a, enum agent_task task, int64_t timeout)
 	enum agent_exit code = AGENT_FAILED;
 
 	a->verdict = MST_OK;
-	if (a->cfg->discover && a->discovery == NULL &&
-	    discover_open(a->wake, &a->discovery) != MST_OK)
-		log_line(LOG_WARNING_, "no discovery: %s", discover_why());
 	switch (task) {
 	case AGENT_DAEMON: code = live(a); break;
 	case AGENT_RENEW:

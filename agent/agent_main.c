@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -183,14 +182,29 @@ factory_reset(const struct agent_config *cfg)
 	return AGENT_OK;
 }
 
-/* The record as a file: changed when the running agent has stored another. */
-static bool
-record_mark(const struct agent_config *cfg, struct stat *out)
+/* The certificate that is stored; NULL for none. */
+static X509 *
+stored_cert(const struct agent_config *cfg)
 {
-	char path[4200];
+	struct agent_record r;
+	X509 *cert;
 
-	snprintf(path, sizeof path, "%s/ldevid.pem", cfg->state);
-	return stat(path, out) == 0;
+	if (agent_record_read(cfg->state, &r) != MST_OK)
+		return NULL;
+	cert = r.cert;
+	r.cert = NULL;
+	agent_record_wipe(&r);
+	return cert;
+}
+
+static bool
+replaced(const struct agent_config *cfg, X509 *before)
+{
+	X509 *now = stored_cert(cfg);
+	bool other = now != NULL && X509_cmp(now, before) != 0;
+
+	X509_free(now);
+	return other;
 }
 
 /* A daemon runs: it is asked, and what it stores is waited for. */
@@ -198,19 +212,21 @@ static int
 ask_daemon(const struct agent_config *cfg, pid_t holder, long timeout)
 {
 	int64_t deadline = clock_mono() + timeout;
-	struct stat before, now;
+	X509 *before = stored_cert(cfg);
+	bool done = false;
 
-	if (!record_mark(cfg, &before))
+	if (before == NULL)
 		return fail(
 		    MST_E_NOT_FOUND, "there is no certificate to renew", AGENT_NOT_ENROLLED);
-	if (kill(holder, SIGUSR1) != 0)
+	if (kill(holder, SIGUSR1) != 0) {
+		X509_free(before);
 		return fail(MST_E_CONFLICT, strerror(errno), AGENT_CONFLICT);
-	while (clock_mono() < deadline) {
-		if (record_mark(cfg, &now) && now.st_ino != before.st_ino)
-			return AGENT_OK;
-		usleep(50000);
 	}
-	return fail(MST_E_TIMEOUT, "the running agent's log says why", AGENT_UNREACHABLE);
+	while (!(done = replaced(cfg, before)) && clock_mono() < deadline)
+		usleep(100000);
+	X509_free(before);
+	return done ? AGENT_OK
+	            : fail(MST_E_TIMEOUT, "the running agent's log says why", AGENT_UNREACHABLE);
 }
 
 static int

@@ -40,6 +40,7 @@ struct agent {
 
 	/* Time without a trusted clock: what was believed when, see agent_believed(). */
 	int64_t base_time, base_mono;
+	int64_t renew_gap; /* mono: no renewal by itself before this */
 
 	/* The engine and what it was lent */
 	struct crypto_openssl openssl;
