@@ -15,7 +15,10 @@
 
 enum est_challenge { EST_CHALLENGE_BINDING, EST_CHALLENGE_IGNORE }; /* L9 */
 enum est_csrattrs { EST_CSRATTRS_BOTH, EST_CSRATTRS_TEMPLATE, EST_CSRATTRS_OLD };
-enum est_san { EST_SAN_NONE, EST_SAN_SERIAL }; /* SERIAL: a dNSName made of the device's serial number */
+enum est_san {
+	EST_SAN_NONE,
+	EST_SAN_SERIAL
+}; /* SERIAL: a dNSName made of the device's serial number */
 
 struct est_profile { /* one per CA label; the profile of ca.h of the same name signs */
 	const char *label;
@@ -34,8 +37,9 @@ struct est_config {
 	const struct est_profile *profiles; /* the first with label "" is the default */
 	size_t profile_count;
 	/*
-	 * Lines "user:pbkdf2-sha256$..." (host/password.h); NULL: Basic is off. Whoever stands there
-	 * may have any subject of CN, O and OU certified: these are the site's people, not devices.
+	 * Lines "user:pbkdf2-sha256$..." (host/password.h); NULL: Basic is off. Whoever stands
+	 * there may have any subject of CN, O and OU certified: these are the site's people, not
+	 * devices.
 	 */
 	const char *basic_file;
 	bool keygen;
@@ -49,12 +53,13 @@ struct est_config {
 	 */
 	bool manual;
 	bool status_optional; /* EST-3 */
-	long window_percent;  /* R4 */
+	long window_percent; /* R4 */
 	long retry_after;
 };
 
 struct est;
-/* Before net_run; the configuration's pointers outlive the est. MST_E_CONFIG_*; est_why() has words. */
+/* Before net_run; the configuration's pointers outlive the est. MST_E_CONFIG_*; est_why() has
+ * words. */
 MST_MUST_USE mst_err est_open(const struct est_config *c, struct est **out);
 void est_close(struct est *e);
 const char *est_why(void);
