@@ -1,0 +1,784 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registrar over TLS, with a MASA that lies, hangs and comes back. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/admin/admin.h"
+#include "tests/unit/registrar/support_site.h"
+
+static void
+is(mst_err got, mst_err want)
+{
+	assert_string_equal(mst_err_info(got)->name, mst_err_info(want)->name);
+}
+
+static bool
+says(const struct got *g, const char *text)
+{
+	return memmem(g->body.ptr, g->body.len, text, strlen(text)) != NULL;
+}
+
+#define N(x) "bm9uY2Ugb2YgdGVzdCAwM" x /* base64 text of a nonce, made different by x */
+
+/* --- good --- */
+
+static void
+test_good(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("AA="));
+	struct got g = site_ask(d, pvr), again;
+	struct exchange x;
+	struct device row;
+
+	(void)state;
+	assert_int_equal(g.status, 200);
+	assert_string_equal(g.type, "application/voucher-cms+json");
+	assert_int_equal(atomic_load(&site.calls), 1);
+	row = site_row(serial);
+	assert_int_equal(row.state, DEVICE_VOUCHER);
+	assert_int_equal(row.audit_verdict, -1);
+	is(site_trail(serial, STEP_PVR), MST_OK);
+	is(site_trail(serial, STEP_VOUCHER), MST_OK);
+	assert_int_equal(site_exchanges(serial, &x), 1);
+	assert_true(mst_span_eq(x.pvr, pvr));
+	assert_true(mst_span_eq(x.voucher, g.body)); /* 5.6: byte-identical */
+	/* the answer was lost: 8.2 step 9 */
+	again = site_ask(d, pvr);
+	assert_int_equal(again.status, 200);
+	assert_true(mst_span_eq(again.body, g.body));
+	assert_int_equal(atomic_load(&site.calls), 1);
+	/* and after a restart */
+	site_restart();
+	again = site_ask(d, pvr);
+	assert_int_equal(again.status, 200);
+	assert_true(mst_span_eq(again.body, g.body));
+	assert_int_equal(atomic_load(&site.calls), 1);
+}
+
+static void
+test_replay(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct got g = site_ask(d, site_pvr(d, serial, N("BB=")));
+
+	(void)state;
+	assert_int_equal(g.status, 200);
+	site_sleep_ms(1100); /* another created-on, so other bytes */
+	g = site_ask(d, site_pvr(d, serial, N("BB=")));
+	assert_int_equal(g.status, 403);
+	is(site_trail(serial, STEP_DECISION), MST_E_PVR_REPLAY);
+	assert_int_equal(atomic_load(&site.calls), 1);
+}
+
+/* Another device's PVR, forwarded: the bytes are known, the client is not their signer. */
+static void
+test_foreign_replay(void **state)
+{
+	const char *serial, *other;
+	const struct id *d = site_device(&serial), *thief = site_device(&other);
+	mst_span pvr = site_pvr(d, serial, N("CC="));
+	struct got g = site_ask(d, pvr);
+
+	(void)state;
+	assert_int_equal(g.status, 200);
+	g = site_ask(thief, pvr);
+	assert_int_equal(g.status, 403);
+	assert_true(says(&g, "MU-2101"));
+}
+
+/* --- what the MASA answers --- */
+
+static const struct masa_row {
+	const char *name;
+	enum masa_mode mode;
+	int status;
+	mst_err want;
+} masas[] = {
+	{ "8.6 MASA_VOUCHER: wrong nonce", MASA_WRONG_NONCE, 502, MST_E_MASA_VOUCHER },
+	{ "8.6 MASA_VOUCHER: wrong serial", MASA_WRONG_SERIAL, 502, MST_E_MASA_VOUCHER },
+	{ "8.6 MASA_VOUCHER: wrong pin", MASA_WRONG_PIN, 502, MST_E_MASA_VOUCHER },
+	{ "8.6 MASA_VOUCHER: wrong signer", MASA_WRONG_SIGNER, 502, MST_E_MASA_VOUCHER },
+	{ "8.6 MASA_FORMAT: garbage", MASA_GARBAGE, 502, MST_E_MASA_FORMAT },
+	{ "8.6 MASA_FORMAT: another media type", MASA_WRONG_TYPE, 502, MST_E_MASA_FORMAT },
+	{ "8.6 MASA_FORMAT: empty", MASA_EMPTY, 502, MST_E_MASA_FORMAT },
+	{ "8.6 MASA_FORMAT: too large", MASA_TOO_LARGE, 502, MST_E_MASA_FORMAT },
+	{ "8995-5.4.1 MASA_AUTH: 401", MASA_401, 502, MST_E_MASA_AUTH },
+	{ "8995-5.6 MASA_REJECTED: 403", MASA_403, 502, MST_E_MASA_REJECTED },
+	{ "8995-5.6 MASA_REJECTED: 404", MASA_404, 502, MST_E_MASA_REJECTED },
+	{ "8995-5.6 MASA_REJECTED: 302 is not followed", MASA_302, 502, MST_E_MASA_REJECTED },
+	{ "8995-5.6 MASA_UNREACHABLE: 500", MASA_500, 504, MST_E_MASA_UNREACHABLE },
+	{ "8995-5.6 MASA_BUSY: 202", MASA_202, 202, MST_E_MASA_BUSY },
+};
+
+static void
+test_masa(void **state)
+{
+	const struct masa_row *r = *state;
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("DD="));
+	struct exchange x;
+	struct device row;
+	struct got g;
+
+	atomic_store(&site.mode, r->mode);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, r->status);
+	is(site_trail(serial, STEP_VOUCHER), r->want);
+	assert_false(says(&g, "SECRET")); /* HT-2 */
+	if (r->status == 202) {
+		assert_int_equal(g.body.len, 0);
+		assert_string_equal(g.retry_after, "33"); /* the MASA's own */
+	}
+	/* nothing that a later step would trust */
+	row = site_row(serial);
+	assert_int_equal(row.state, DEVICE_SEEN);
+	assert_int_equal(row.voucher_at, 0);
+	assert_int_equal(site_exchanges(serial, &x), 1);
+	assert_null(x.voucher.ptr);
+	is(x.result, r->want);
+	/* the MASA comes to its senses: the same bytes get their voucher, with the same RVR */
+	atomic_store(&site.mode, MASA_GOOD);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(site_row(serial).state, DEVICE_VOUCHER);
+}
+
+/* RFC 8995 5.1: 202 before the pledge loses its patience; the exchange goes on. */
+static void
+test_slow(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("EE="));
+	struct got g;
+
+	(void)state;
+	atomic_store(&site.mode, MASA_SLOW);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 202);
+	assert_string_equal(g.retry_after, "7");
+	g = site_ask(d, pvr); /* joins, whichever loop it comes to */
+	assert_true(g.status == 200 || g.status == 202);
+	for (int i = 0; i < 30 && g.status == 202; i++) {
+		site_sleep_ms(200);
+		g = site_ask(d, pvr);
+	}
+	assert_int_equal(g.status, 200);
+	assert_int_equal(atomic_load(&site.calls), 1);
+	assert_int_equal(site_trail_count(serial, STEP_VOUCHER, MST_OK), 1);
+	assert_int_equal(site_trail_count(serial, STEP_PVR, MST_OK), 1);
+}
+
+#define ASKERS 4
+struct asker {
+	const struct id *d;
+	mst_span pvr;
+	int status;
+	pthread_t thread;
+};
+
+/* Its own certificate and bodies only: the site's arena is the main thread's. */
+static void *
+ask_too(void *arg)
+{
+	struct asker *k = arg;
+
+	k->status = site_ask_quietly(k->d, k->pvr);
+	return NULL;
+}
+
+/* The same bytes many times at once: one MASA call, one answer for all. */
+static void
+test_together(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("FF="));
+	struct asker k[ASKERS];
+
+	(void)state;
+	for (int i = 0; i < ASKERS; i++) {
+		k[i] = (struct asker){ .d = d, .pvr = pvr };
+		assert_int_equal(pthread_create(&k[i].thread, NULL, ask_too, &k[i]), 0);
+	}
+	for (int i = 0; i < ASKERS; i++) {
+		pthread_join(k[i].thread, NULL);
+		assert_true(k[i].status == 200 || k[i].status == 202);
+	}
+	assert_int_equal(site_ask(d, pvr).status, 200);
+	assert_int_equal(atomic_load(&site.calls), 1);
+	assert_int_equal(site_trail_count(serial, STEP_VOUCHER, MST_OK), 1);
+}
+
+/* A MASA that never answers costs its own devices time, and leaves nothing behind. */
+static void
+test_hang(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("GG="));
+	struct exchange x;
+	struct got g;
+
+	(void)state;
+	atomic_store(&site.mode, MASA_HANG);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 202);
+	for (int i = 0; i < 50 && site_trail(serial, STEP_VOUCHER) == MST_E_INTERNAL; i++)
+		site_sleep_ms(200);
+	is(site_trail(serial, STEP_VOUCHER), MST_E_MASA_UNREACHABLE);
+	assert_int_equal(site_exchanges(serial, &x), 1);
+	assert_null(x.voucher.ptr);
+	atomic_store(&site.mode, MASA_GOOD);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 200);
+}
+
+/* Down in the middle of an exchange: nothing is lost, nothing is used after it is freed. */
+static void
+test_restart_meanwhile(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("HH="));
+	struct got g;
+
+	(void)state;
+	atomic_store(&site.mode, MASA_HANG);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 202);
+	site_restart();
+	atomic_store(&site.mode, MASA_GOOD);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(site_trail_count(serial, STEP_PVR, MST_OK), 1);
+}
+
+/* --- refusals of 8.2, seen by the pledge --- */
+
+struct bend {
+	struct mst_voucher_claims c;
+	const struct id *client;
+	const char *type;
+	mst_span body;
+};
+
+static void
+bend_assertion(struct bend *b)
+{
+	b->c.assertion = MST_ASSERT_LOGGED;
+}
+static void
+bend_proximity(struct bend *b)
+{
+	b->c.proximity_cert = der_of(site.a, site.other_site.cert);
+}
+static void
+bend_serial(struct bend *b)
+{
+	b->c.serial = MST_LIT("D-99");
+}
+static void
+bend_media(struct bend *b)
+{
+	b->type = "application/json";
+}
+static void
+bend_no_media(struct bend *b)
+{
+	b->type = NULL;
+}
+static void
+bend_cose(struct bend *b)
+{
+	b->type = "application/voucher+cose";
+}
+static void
+bend_anonymous(struct bend *b)
+{
+	b->client = NULL;
+}
+static void
+bend_stranger(struct bend *b)
+{
+	b->client = &site.stranger;
+}
+static void
+bend_garbage(struct bend *b)
+{
+	b->body = MST_LIT("garbage");
+}
+static void
+bend_base64(struct bend *b)
+{
+	b->body = MST_LIT("MIIB"); /* HT-4 is off */
+}
+
+static const struct refusal_row {
+	const char *name;
+	void (*bend)(struct bend *);
+	int status;
+	mst_err want;
+	int closes, known; /* known: the row stands in the device's timeline */
+} refusals[] = {
+	{ "8.2-5 PVR_ASSERTION: 401 and the connection ends", bend_assertion, 401,
+	    MST_E_PVR_ASSERTION, 1, 1 },
+	{ "8.2-6 PVR_PROXIMITY: 401 and the connection ends", bend_proximity, 401,
+	    MST_E_PVR_PROXIMITY, 1, 1 },
+	{ "8.2-7 PVR_SERIAL: 403", bend_serial, 403, MST_E_PVR_SERIAL, 0, 1 },
+	{ "8.2-2 MEDIA_UNSUPPORTED: 415", bend_media, 415, MST_E_MEDIA_UNSUPPORTED, 0, 1 },
+	{ "8.2-2 MEDIA_UNSUPPORTED: no Content-Type", bend_no_media, 415, MST_E_MEDIA_UNSUPPORTED,
+	    0, 1 },
+	{ "8.2-2 MEDIA_UNSUPPORTED: COSE", bend_cose, 415, MST_E_MEDIA_UNSUPPORTED, 0, 1 },
+	{ "8.2-1 TLS_NO_CLIENT_CERT: 401", bend_anonymous, 401, MST_E_TLS_NO_CLIENT_CERT, 0, 0 },
+	{ "8.2-1 TLS_UNTRUSTED_MANUFACTURER: 403", bend_stranger, 403,
+	    MST_E_TLS_UNTRUSTED_MANUFACTURER, 0, 0 },
+	{ "8.2-3 PVR_PARSE: 400", bend_garbage, 400, MST_E_PVR_PARSE, 0, 1 },
+	{ "HT-4 PVR_PARSE: base64 where it is not allowed", bend_base64, 400, MST_E_PVR_PARSE, 0,
+	    1 },
+};
+
+static const struct id *refused_device; /* one that is known to the site */
+static const char *refused_serial;
+
+static void
+test_refusal(void **state)
+{
+	const struct refusal_row *r = *state;
+	struct bend b = { .type = "application/voucher-cms+json" };
+	struct got g;
+	int calls;
+
+	if (refused_device == NULL) {
+		refused_device = site_device(&refused_serial);
+		assert_int_equal(
+		    site_ask(refused_device, site_pvr(refused_device, refused_serial, N("II=")))
+		        .status,
+		    200);
+	}
+	mst_voucher_claims_init(&b.c, MST_VOUCHER_REQUEST);
+	b.client = refused_device;
+	b.c.assertion = MST_ASSERT_PROXIMITY;
+	b.c.serial = mst_span_str(refused_serial);
+	b.c.nonce = b.c.nonce_text = MST_LIT(N("JJ="));
+	b.c.proximity_cert = der_of(site.a, site.registrar.cert);
+	calls = atomic_load(&site.calls);
+	r->bend(&b);
+	g = site_post(b.client, "requestvoucher", b.type,
+	    b.body.ptr != NULL
+	        ? b.body
+	        : seal(site.a, MST_MEDIA_CMS_JSON, &b.c, refused_device, site.maker.cert));
+	assert_int_equal(g.status, r->status);
+	assert_true(says(&g, mst_err_info(r->want)->code));
+	if (r->closes)
+		assert_string_equal(g.connection, "close");
+	else
+		assert_string_equal(g.connection, "");
+	if (r->known)
+		is(site_trail(refused_serial, STEP_PVR), r->want);
+	assert_int_equal(atomic_load(&site.calls), calls);
+}
+
+/* --- an operator --- */
+
+struct decision_of {
+	const char *serial;
+	int decision;
+	enum device_state state;
+};
+
+static mst_err
+decide(struct db *db, void *arg)
+{
+	struct decision_of *o = arg;
+	struct device d;
+	mst_err e = device_by_serial(db, site.a, mst_span_str(o->serial), &d);
+
+	if (e != MST_OK)
+		return e;
+	d.decision = o->decision;
+	d.state = o->state;
+	return device_save(db, &d);
+}
+
+static void
+set_mode(enum accept_mode mode)
+{
+	site.maker_row.mode = mode;
+	site_put_maker(&site.maker_row);
+}
+
+/* As an operator's command line does it. */
+static void
+command(const char *verb, const char *serial)
+{
+	struct admin_config c = { .store = site.store, .net = site.net, .roles = "registrar" };
+	char text[200], answer[65536];
+	struct admin *admin;
+	int in[2], out[2];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, in), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, out), 0);
+	snprintf(
+	    text, sizeof text, "{\"verb\":\"%s\",\"args\":{\"serial\":\"%s\"}}\n", verb, serial);
+	assert_int_equal(write(in[0], text, strlen(text)), strlen(text));
+	assert_int_equal(shutdown(in[0], SHUT_WR), 0);
+	assert_int_equal(admin_new(&c, &admin), MST_OK);
+	admin_serve(admin, in[1], out[1]);
+	admin_free(admin);
+	n = read(out[0], answer, sizeof answer);
+	assert_true(n > 10);
+	assert_memory_equal(answer, "{\"ok\":true", 10);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+}
+
+static void
+test_pending(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("KK="));
+	struct exchange x;
+	struct got g;
+
+	(void)state;
+	set_mode(ACCEPT_ASK);
+	for (int i = 0; i < 3; i++) {
+		g = site_ask(d, pvr);
+		assert_int_equal(g.status, 202);
+		assert_string_equal(g.retry_after, "7");
+		assert_int_equal(g.body.len, 0);
+	}
+	assert_int_equal(site_row(serial).state, DEVICE_PENDING);
+	/* one row, however often it asks */
+	assert_int_equal(site_trail_count(serial, STEP_DECISION, MST_E_AUTHZ_PENDING), 1);
+	assert_int_equal(site_exchanges(serial, &x), 0);
+	assert_int_equal(atomic_load(&site.calls), 0);
+	site_restart();
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 202);
+	command("device.accept", serial);
+	assert_int_equal(site_row(serial).decision, 1);
+	g = site_ask(d, pvr);
+	assert_int_equal(g.status, 200);
+	set_mode(ACCEPT_AUTO);
+}
+
+static void
+test_listed(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+
+	(void)state;
+	set_mode(ACCEPT_LISTED);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("LL="))).status, 404);
+	is(site_trail(serial, STEP_DECISION), MST_E_AUTHZ_UNKNOWN);
+	site_write(decide, &(struct decision_of){ serial, -1, DEVICE_RETIRED });
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("LM="))).status, 406);
+	is(site_trail(serial, STEP_DECISION), MST_E_AUTHZ_DENIED);
+	assert_int_equal(atomic_load(&site.calls), 0);
+	set_mode(ACCEPT_AUTO);
+}
+
+/* Rejected while the MASA thinks: the voucher that comes is not for it any more. */
+static void
+test_rejected_meanwhile(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("MM="));
+	struct exchange x;
+
+	(void)state;
+	atomic_store(&site.mode, MASA_SLOW);
+	assert_int_equal(site_ask(d, pvr).status, 202);
+	site_write(decide, &(struct decision_of){ serial, -1, DEVICE_RETIRED });
+	for (int i = 0; i < 50 && site_trail(serial, STEP_VOUCHER) == MST_E_INTERNAL; i++)
+		site_sleep_ms(100);
+	is(site_trail(serial, STEP_VOUCHER), MST_E_AUTHZ_DENIED);
+	assert_int_equal(site_row(serial).state, DEVICE_RETIRED);
+	assert_int_equal(site_exchanges(serial, &x), 1);
+	assert_null(x.voucher.ptr);
+	assert_int_equal(site_ask(d, pvr).status, 406);
+}
+
+static void
+test_quota(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	int status = 0;
+
+	(void)state;
+	for (int i = 0; i < 62 && status != 503; i++)
+		status = site_post(
+		    d, "requestvoucher", "application/voucher-cms+json", MST_LIT("garbage"))
+		             .status;
+	assert_int_equal(status, 503);
+}
+
+/* --- telemetry and the audit log --- */
+
+#define GOOD "{\"version\":1,\"status\":true}"
+#define BAD "{\"version\":1,\"status\":false,\"reason\":\"no\\u001b[31m\\u00fc\"}"
+
+static const struct id *
+with_voucher(const char **serial, const char *nonce)
+{
+	const struct id *d = site_device(serial);
+
+	assert_int_equal(site_ask(d, site_pvr(d, *serial, nonce)).status, 200);
+	return d;
+}
+
+static void
+test_voucher_status(void **state)
+{
+	const char *serial;
+	const struct id *d = with_voucher(&serial, N("NN="));
+	struct device row;
+
+	(void)state;
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	row = site_row(serial);
+	assert_int_equal(row.voucher_status, 1);
+	assert_int_equal(row.audit_verdict, 1); /* judged before the answer */
+	assert_int_equal(row.state, DEVICE_VOUCHER);
+	is(site_trail(serial, STEP_AUDIT), MST_OK);
+	/* once judged, it costs the MASA nothing more */
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	assert_int_equal(atomic_load(&site.audit_calls), 1);
+}
+
+static void
+test_voucher_status_bad(void **state)
+{
+	const char *serial;
+	const struct id *d = with_voucher(&serial, N("OO="));
+
+	(void)state;
+	assert_int_equal(site_status(d, "voucher_status", BAD).status, 200);
+	assert_int_equal(site_row(serial).voucher_status, 0);
+	is(site_trail(serial, STEP_VOUCHER_STATUS), MST_E_TELEMETRY_FAILED);
+	assert_int_equal(atomic_load(&site.audit_calls), 0);
+}
+
+static const struct audit_row {
+	const char *name;
+	enum audit_mode mode;
+	int verdict;
+	enum device_state state;
+	mst_err want;
+} audits[] = {
+	{ "AUD-6 FOREIGN: quarantined", AUDIT_FOREIGN, 0, DEVICE_QUARANTINED, MST_E_AUDIT_FOREIGN },
+	{ "AUD-6 MISSING_OWN: quarantined", AUDIT_EMPTY, 0, DEVICE_QUARANTINED,
+	    MST_E_AUDIT_MISSING_OWN },
+	{ "AUD-4 AUDIT_PARSE: garbage is no verdict", AUDIT_GARBAGE, -1, DEVICE_VOUCHER,
+	    MST_E_AUDIT_PARSE },
+	{ "AUD-2 AUDIT_PARSE: another media type", AUDIT_WRONG_TYPE, -1, DEVICE_VOUCHER,
+	    MST_E_AUDIT_PARSE },
+	{ "AUD-2 AUDIT_UNAVAILABLE: 404", AUDIT_404, -1, DEVICE_VOUCHER, MST_E_AUDIT_UNAVAILABLE },
+	{ "AUD-2 good: 201 with Location", AUDIT_LOCATION, 1, DEVICE_VOUCHER, MST_OK },
+	{ "AUD-2 AUDIT_UNAVAILABLE: Location at another host", AUDIT_ELSEWHERE, -1, DEVICE_VOUCHER,
+	    MST_E_AUDIT_UNAVAILABLE },
+};
+
+static void
+test_audit(void **state)
+{
+	const struct audit_row *r = *state;
+	const char *serial;
+	const struct id *d = with_voucher(&serial, N("PP="));
+	struct device row;
+
+	atomic_store(&site.audit, r->mode);
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	row = site_row(serial);
+	assert_int_equal(row.audit_verdict, r->verdict);
+	assert_int_equal(row.state, r->state);
+	is(site_trail(serial, STEP_AUDIT), r->want);
+	if (r->verdict == 0) { /* and from here on no voucher either */
+		assert_int_equal(site_ask(d, site_pvr(d, serial, N("PQ="))).status, 403);
+		is(site_trail(serial, STEP_DECISION), MST_E_AUTHZ_QUARANTINED);
+	}
+}
+
+static const struct telemetry_row {
+	const char *name, *type, *body;
+	int status;
+	mst_err want;
+} telemetries[] = {
+	{ "10 TELEMETRY_PARSE: no JSON", "application/json", "no", 400, MST_E_TELEMETRY_PARSE },
+	{ "10 TELEMETRY_PARSE: no status", "application/json", "{\"version\":1}", 400,
+	    MST_E_TELEMETRY_PARSE },
+	{ "10 TELEMETRY_PARSE: status as text", "application/json",
+	    "{\"version\":1,\"status\":\"true\"}", 400, MST_E_TELEMETRY_PARSE },
+	{ "10 TELEMETRY_PARSE: empty", "application/json", "", 400, MST_E_TELEMETRY_PARSE },
+	{ "10 TELEMETRY_PARSE: JSON sent as CBOR", "application/cbor", GOOD, 400,
+	    MST_E_TELEMETRY_PARSE },
+	{ "3 MEDIA_UNSUPPORTED: text", "text/plain", GOOD, 415, MST_E_MEDIA_UNSUPPORTED },
+	{ "TEL-3 good: a newer version", "application/json; charset=utf-8",
+	    "{\"version\":2,\"status\":true,\"more\":1}", 200, MST_OK },
+};
+static const struct id *reporter;
+static const char *reporter_serial;
+
+static void
+test_telemetry(void **state)
+{
+	const struct telemetry_row *r = *state;
+	struct got g;
+
+	if (reporter == NULL)
+		reporter = with_voucher(&reporter_serial, N("RR="));
+	g = site_post(reporter, "voucher_status", r->type, mst_span_str(r->body));
+	assert_int_equal(g.status, r->status);
+	if (r->want != MST_OK)
+		assert_true(says(&g, mst_err_info(r->want)->code));
+}
+
+static void
+test_status_clients(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+
+	(void)state;
+	/* nobody gave it a voucher */
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 403);
+	assert_int_equal(site_row(serial).id, 0);
+	assert_int_equal(site_status(NULL, "voucher_status", GOOD).status, 401);
+	assert_int_equal(site_status(&site.stranger, "voucher_status", GOOD).status, 403);
+	assert_int_equal(site_status(&site.stranger, "enrollstatus", GOOD).status, 403);
+}
+
+static void
+test_enrollstatus(void **state)
+{
+	const char *serial, *other;
+	const struct id *d = with_voucher(&serial, N("SS="));
+	struct id ldevid, forged;
+
+	(void)state;
+	/* success, and no certificate was issued */
+	assert_int_equal(site_status(d, "enrollstatus", GOOD).status, 403);
+	is(site_trail(serial, STEP_ENROLLSTATUS), MST_E_TELEMETRY_CLIENT);
+	/* failure on the IDevID's connection: TEL-2 */
+	assert_int_equal(site_status(d, "enrollstatus", BAD).status, 200);
+	assert_int_equal(site_row(serial).enroll_status, 0);
+	ldevid = site_ldevid(serial);
+	/* success shown with the IDevID is noted and proves nothing */
+	assert_int_equal(site_status(d, "enrollstatus", GOOD).status, 200);
+	assert_int_equal(site_row(serial).state, DEVICE_ENROLLED);
+	assert_int_equal(site_status(&ldevid, "enrollstatus", GOOD).status, 200);
+	assert_int_equal(site_row(serial).state, DEVICE_ACTIVE);
+	assert_int_equal(site_row(serial).enroll_status, 1);
+	/* an LDevID is no pledge */
+	assert_int_equal(site_status(&ldevid, "voucher_status", GOOD).status, 403);
+	assert_int_equal(site_ask(&ldevid, site_pvr(d, serial, N("ST="))).status, 403);
+	/* signed by our CA, never recorded */
+	(void)with_voucher(&other, N("SU="));
+	forged = ID(.kind = ID_DEVICE, .cn = other, .issuer = &site.root);
+	assert_int_equal(site_status(&forged, "enrollstatus", GOOD).status, 403);
+	assert_int_equal(site_row(other).state, DEVICE_VOUCHER);
+	id_free(&ldevid);
+	id_free(&forged);
+}
+
+/* TEL-4: no report comes, the log is judged all the same. */
+static void
+test_sweep(void **state)
+{
+	const char *serial;
+
+	(void)state;
+	(void)with_voucher(&serial, N("TT="));
+	assert_int_equal(site_row(serial).audit_verdict, -1);
+	registrar_sweep_start(site.registrar_role);
+	for (int i = 0; i < 80 && site_row(serial).audit_verdict < 0; i++)
+		site_sleep_ms(250);
+	assert_int_equal(site_row(serial).audit_verdict, 1);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	site_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	site_stop();
+	return 0;
+}
+
+static struct CMUnitTest tests[200];
+
+#define ADD(rows, fn)                                                                              \
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)                                  \
+		tests[n++] = (struct CMUnitTest)                                                   \
+		{                                                                                  \
+			rows[i].name, fn, NULL, NULL, (void *)(uintptr_t)&rows[i]                  \
+		}
+
+int
+main(void)
+{
+	static const struct CMUnitTest single[] = {
+		{ "8.2-9 good, and again after a lost answer and a restart", test_good, NULL, NULL,
+		    NULL },
+		{ "8995-5.2 PVR_REPLAY: the nonce in another PVR", test_replay, NULL, NULL, NULL },
+		{ "8.2-4 PVR_SIGNATURE: a stored PVR from another client", test_foreign_replay,
+		    NULL, NULL, NULL },
+		{ "8995-5.1 a slow MASA: 202, then its voucher, one call", test_slow, NULL, NULL,
+		    NULL },
+		{ "8995-5.1 the same bytes four times at once: one call", test_together, NULL, NULL,
+		    NULL },
+		{ "8995-5.1 a MASA that hangs", test_hang, NULL, NULL, NULL },
+		{ "8995-5.1 restart while the MASA hangs", test_restart_meanwhile, NULL, NULL,
+		    NULL },
+		{ "8.2-8 pending, restart, accepted", test_pending, NULL, NULL, NULL },
+		{ "8.2-8 unknown, then refused", test_listed, NULL, NULL, NULL },
+		{ "8.2-8 rejected while the MASA thinks", test_rejected_meanwhile, NULL, NULL,
+		    NULL },
+		{ "8995-11.1 QUOTA: a device that never stops", test_quota, NULL, NULL, NULL },
+		{ "TEL-1 voucher_status good: the log is judged", test_voucher_status, NULL, NULL,
+		    NULL },
+		{ "TEL-1 voucher_status bad", test_voucher_status_bad, NULL, NULL, NULL },
+		{ "TEL-3 reports from who has nothing to report", test_status_clients, NULL, NULL,
+		    NULL },
+		{ "TEL-2 enrollstatus: IDevID, LDevID, forged", test_enrollstatus, NULL, NULL,
+		    NULL },
+		{ "TEL-4 no report: the sweep", test_sweep, NULL, NULL, NULL },
+	};
+	size_t n = 0;
+
+	memcpy(tests, single, sizeof single);
+	n = sizeof single / sizeof single[0];
+	ADD(masas, test_masa);
+	ADD(refusals, test_refusal);
+	ADD(audits, test_audit);
+	ADD(telemetries, test_telemetry);
+	return _cmocka_run_group_tests("registrar on the wire", tests, n, setup, teardown);
+}
