@@ -143,6 +143,7 @@ make_room(struct agent *a)
 	a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (a->life == NULL || a->session == NULL || a->exchange == NULL)
 		return fail(MST_E_NOMEM, "start", "out of memory");
+	link_open(&a->links);
 	if (a->wake < 0)
 		return fail(MST_E_IO, "eventfd", strerror(errno));
 	return MST_OK;
@@ -158,7 +159,7 @@ agent_open(const struct agent_config *cfg, struct agent **out, pid_t *holder)
 	if (a == NULL)
 		return fail(MST_E_NOMEM, "start", "out of memory");
 	a->cfg = cfg;
-	a->lock = a->wake = -1;
+	a->lock = a->wake = a->links.fd = -1;
 	if ((e = make_room(a)) != MST_OK)
 		goto out;
 	if ((e = agent_lock(cfg->state, &a->lock, holder)) != MST_OK) {
@@ -181,6 +182,7 @@ agent_close(struct agent *a)
 	if (a == NULL)
 		return;
 	discover_close(a->discovery);
+	link_close(&a->links);
 	http_close(a->client);
 	crypto_openssl_wipe(&a->openssl);
 	agent_record_wipe(&a->record);

@@ -130,19 +130,21 @@ reported(struct agent *a)
 
 /* ---- waiting ---- */
 
-/* Until mono, or until someone wakes us. */
-static void
+/* Until mono, or until someone wakes us. True when a link came up. */
+static bool
 sleep_until(struct agent *a, int64_t mono)
 {
-	struct pollfd p = { .fd = a->wake, .events = POLLIN };
+	struct pollfd p[] = { { .fd = a->wake, .events = POLLIN },
+		{ .fd = a->links.fd, .events = POLLIN } };
 	int64_t us =
 	    mono - clock_mono() > HOUR ? HOUR * INT64_C(1000000) : mono * 1000000 - clock_mono_us();
 	uint64_t n;
 
 	if (us > 0)
-		(void)poll(&p, 1, (int)(us / 1000) + 1);
+		(void)poll(p, 2, (int)(us / 1000) + 1);
 	if (read(a->wake, &n, sizeof n) < 0 && errno != EAGAIN)
 		log_line(LOG_WARNING_, "eventfd: %s", strerror(errno));
+	return link_came_up(&a->links);
 }
 
 static bool
@@ -164,7 +166,7 @@ is_due(const struct agent *a)
 static bool
 await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end *end)
 {
-	struct mst_pledge_event tick = { .kind = MST_EV_TICK };
+	struct mst_pledge_event tick = { .kind = MST_EV_TICK }; /* or that a link came up */
 	int64_t until = act->until;
 
 	if (a->p.cfg.mode != MST_PLEDGE_BOOTSTRAP && is_expired(a))
@@ -174,7 +176,10 @@ await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end
 	if (deadline <= clock_mono() ||
 	    (deadline != INT64_MAX && until >= deadline && a->discovery == NULL))
 		return *end = END_TIME, false;
-	sleep_until(a, until < deadline ? until : deadline);
+	if (sleep_until(a, until < deadline ? until : deadline)) {
+		log_line(LOG_INFO_, "a link came up: no peer is waited for any longer");
+		tick.kind = MST_EV_LINK_UP;
+	}
 	*act = (struct mst_pledge_action){ .kind = MST_ACT_WAIT, .until = until };
 	agent_found_peers(a, act);
 	if (act->kind == MST_ACT_WAIT)
@@ -286,7 +291,7 @@ rest(struct agent *a, bool expired)
 	if (wait < gap)
 		wait = gap;
 	/* In pieces: the wall clock may be set in the meantime. */
-	sleep_until(a, clock_mono() + (wait < HOUR ? wait : HOUR));
+	(void)sleep_until(a, clock_mono() + (wait < HOUR ? wait : HOUR));
 }
 
 /* What the device would do now; false: nothing. */

@@ -115,7 +115,7 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 {
 	static struct listener l;
 	pthread_t thread;
-	enum agent_exit code;
+	int code;
 	pid_t holder;
 	mst_err e;
 
@@ -135,7 +135,7 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 	}
 	if (task == AGENT_DAEMON)
 		tell_service_manager("READY=1\n");
-	code = agent_run(l.agent, task, timeout);
+	code = (int)agent_run(l.agent, task, timeout);
 	if (task == AGENT_DAEMON)
 		tell_service_manager("STOPPING=1\n");
 	e = agent_verdict(l.agent);

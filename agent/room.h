@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/agent_store.h"
 #include "agent/discover.h"
+#include "agent/link.h"
 #include "crypto/openssl/openssl.h"
 #include "host/http.h"
 #include "host/log.h"
@@ -50,6 +51,7 @@ struct agent {
 	uint8_t pvr[16384], scratch[32768], keep[65536], chain[32768];
 	struct peer peers[MST_PLEDGE_PEERS_MAX];
 	struct discovery *discovery;
+	struct link_watch links;
 
 	/* The connection and the exchange on it */
 	struct http_client *client;
