@@ -90,6 +90,11 @@ man_text(FILE *f, const char *s)
 		else
 			fputc(*s, f);
 		start = *s == '\n';
+		if (*s == '.' && s[1] == ' ') { /* mdoc: a new sentence begins a new line */
+			fputc('\n', f);
+			s++;
+			start = true;
+		}
 	}
 	fputc('\n', f);
 }
@@ -133,7 +138,7 @@ help_man(FILE *f)
 		}
 	fputs(".Sh EXIT STATUS\n0 ok, 1 failed, 2 usage, 3 not found, 4 refused or verification\n"
 	      "failed, 5 conflict, 6 unreachable or timed out.\n"
-	      ".Sh SEE ALSO\n.Xr musterd 8 ,\n.Xr musterd.conf 5 ,\n.Xr muster-agent 8\n",
+	      ".Sh SEE ALSO\n.Xr musterd.conf 5 ,\n.Xr muster-agent 8 ,\n.Xr musterd 8\n",
 	    f);
 }
 

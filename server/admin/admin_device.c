@@ -225,7 +225,8 @@ decide(struct admin_call *call, struct db *db, int decision)
 	    d.audit_override == 1 && decision > 0 ? " in spite of its audit log" : "",
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	if ((e = device_save(db, &d)) != MST_OK ||
-	    (e = admin_trail(call, db, d.id, words)) != MST_OK)
+	    (e = admin_trail(call, db, d.id, words)) != MST_OK ||
+	    (e = device_by_id(db, call->a, d.id, &d)) != MST_OK) /* what it expects has changed */
 		return e;
 	call->data = describe(call, db, &d);
 	return MST_OK;
