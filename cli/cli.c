@@ -47,6 +47,16 @@ cli_option(const struct cli *c, const char *name)
 	return NULL;
 }
 
+const char *
+cli_option_at(const struct cli *c, const char *name, size_t nth)
+{
+	(void)c;
+	for (size_t i = 0; i < given_count; i++)
+		if (strcmp(given[i].name, name) == 0 && nth-- == 0)
+			return given[i].value;
+	return NULL;
+}
+
 bool
 cli_flag(const struct cli *c, const char *name)
 {
@@ -389,6 +399,8 @@ take_option(struct cli *c, char **words, int left)
 static bool
 take_words(struct cli *c, int argc, char **argv)
 {
+	static char help_word[] = "--help";
+	char *help = help_word;
 	bool options = true;
 
 	c->argc = 0;
@@ -400,7 +412,7 @@ take_words(struct cli *c, int argc, char **argv)
 		else if (options && strncmp(argv[i], "--", 2) == 0)
 			took = take_option(c, argv + i, argc - i);
 		else if (options && strcmp(argv[i], "-h") == 0)
-			given[given_count++] = (struct given){ "help", "" };
+			took = take_option(c, &help, 1);
 		else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
 			cli_fail(
 			    c, CLI_USAGE, "options are long here: %s (--help lists them)", argv[i]);

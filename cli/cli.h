@@ -52,6 +52,8 @@ struct cli {
 
 /* The value of --name; NULL when not given. The last one counts. */
 const char *cli_option(const struct cli *c, const char *name);
+/* The nth of an option that may be given several times, from 0; NULL behind the last. */
+const char *cli_option_at(const struct cli *c, const char *name, size_t nth);
 bool cli_flag(const struct cli *c, const char *name);
 /* A whole number within the range, or otherwise; *bad is set when it is no such number. */
 long cli_number(
