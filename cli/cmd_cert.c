@@ -73,6 +73,20 @@ revoke(struct cli *c)
 	return CLI_OK;
 }
 
+static int
+accept_order(struct cli *c)
+{
+	json_t *data;
+	int code =
+	    cli_daemon(c, "cert.accept", json_pack("{s:s}", "serial", c->argv[0]), NULL, &data);
+
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	cli_say(c, "signed; the client gets it when it asks again");
+	json_decref(data);
+	return CLI_OK;
+}
+
 static const struct cli_option list_options[] = {
 	{ "device", "SERIAL", "only those of this device" },
 	{ NULL, NULL, NULL },
@@ -86,6 +100,11 @@ const struct cli_command cmd_cert[] = {
 	{ "cert", "list", "", "certificates issued, newest first", NULL, list_options, list },
 	{ "cert", "show", "SERIAL", "one certificate, by its serial number in hexadecimal", NULL,
 	    NULL, show },
+	{ "cert", "accept", "SERIAL", "sign an order that waits for an operator",
+	    "Orders wait where the configuration says est { manual = true }; `muster cert list` "
+	    "shows "
+	    "them as ordered. `muster cert revoke` refuses one.",
+	    NULL, accept_order },
 	{ "cert", "revoke", "SERIAL", "take a certificate back and publish a new CRL",
 	    "It holds at once for this site's own services; others see it in the CRL.",
 	    revoke_options, revoke },

@@ -9,7 +9,7 @@
 
 #include "host/cert.h"
 
-#define REVOKE_PATIENCE 30 /* seconds */
+#define ERRAND_PATIENCE 30 /* seconds */
 
 static json_t *
 describe(struct admin_call *call, const struct cert_row *c)
@@ -92,14 +92,15 @@ show(struct admin_call *call)
 }
 
 /*
- * ca_revoke lives on loop 0; this thread waits for it, but not for ever: the
- * daemon may be ending. Both sides hold it.
+ * What the CA does lives on loop 0; this thread waits for it, but not for
+ * ever: the daemon may be ending. Both sides hold the errand.
  */
-struct revocation {
+struct errand {
+	struct arena *a; /* of what the CA is told */
 	struct ca_loop *loop;
-	mst_span serial; /* in bytes */
-	uint8_t bytes[64];
+	mst_span serial; /* to be revoked; absent: the order is to be signed */
 	int reason;
+	struct ca_order order;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	unsigned refs;
@@ -108,7 +109,7 @@ struct revocation {
 };
 
 static void
-revocation_drop(struct revocation *r)
+errand_drop(struct errand *r)
 {
 	bool last;
 
@@ -119,60 +120,142 @@ revocation_drop(struct revocation *r)
 		return;
 	pthread_cond_destroy(&r->done);
 	pthread_mutex_destroy(&r->lock);
+	arena_free(r->a);
 	free(r);
 }
 
 static void
-revoked(void *arg, mst_err e)
+errand_done(void *arg, mst_err e)
 {
-	struct revocation *r = arg;
+	struct errand *r = arg;
 
 	pthread_mutex_lock(&r->lock);
 	r->err = e;
 	r->over = true;
 	pthread_cond_signal(&r->done);
 	pthread_mutex_unlock(&r->lock);
-	revocation_drop(r);
+	errand_drop(r);
 }
 
 static void
-begin_revocation(void *arg)
+errand_signed(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 {
-	struct revocation *r = arg;
-
-	ca_revoke(r->loop, r->serial, r->reason, revoked, r);
+	(void)der;
+	(void)row;
+	errand_done(arg, e);
 }
 
-static mst_err
-revoke_and_wait(struct admin_call *call, mst_span serial, int reason)
+static void
+errand_begin(void *arg)
 {
-	struct revocation *r = calloc(1, sizeof *r);
-	struct timespec until;
-	mst_err e;
+	struct errand *r = arg;
 
-	if (r == NULL || serial.len > sizeof r->bytes) {
+	if (r->serial.ptr != NULL)
+		ca_revoke(r->loop, r->serial, r->reason, errand_done, r);
+	else
+		ca_issue(r->loop, &r->order, errand_signed, r);
+}
+
+static struct errand *
+errand_new(struct admin_call *call)
+{
+	struct errand *r = calloc(1, sizeof *r);
+
+	if (r == NULL || (r->a = arena_new(1 << 20)) == NULL) {
 		free(r);
-		return serial.len > 20 ? MST_E_NOT_FOUND : MST_E_NOMEM;
+		return NULL;
 	}
-	memcpy(r->bytes, serial.ptr, serial.len);
-	r->serial = mst_span_of(r->bytes, serial.len);
 	r->loop = call->c->ca_loop;
-	r->reason = reason;
 	r->refs = 2;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->done, NULL);
+	return r;
+}
+
+/* Takes the errand. */
+static mst_err
+errand_run(struct admin_call *call, struct errand *r)
+{
+	struct timespec until;
+	mst_err e;
+
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += REVOKE_PATIENCE;
-	net_post(net_loop_at(call->c->net, 0), begin_revocation, r);
+	until.tv_sec += ERRAND_PATIENCE;
+	net_post(net_loop_at(call->c->net, 0), errand_begin, r);
 	pthread_mutex_lock(&r->lock);
 	while (!r->over)
 		if (pthread_cond_timedwait(&r->done, &r->lock, &until) != 0)
 			break;
 	e = r->over ? r->err : MST_E_TIMEOUT;
 	pthread_mutex_unlock(&r->lock);
-	revocation_drop(r);
+	errand_drop(r);
 	return e;
 }
+
+static mst_err
+revoke_and_wait(struct admin_call *call, mst_span serial, int reason)
+{
+	struct errand *r = errand_new(call);
+
+	if (r == NULL)
+		return MST_E_NOMEM;
+	r->serial = arena_dup(r->a, serial);
+	r->reason = reason;
+	return errand_run(call, r);
+}
+
+/* --- orders that wait for an operator (EST-7): signing them is what accepts them --- */
+
+static mst_err
+sign_and_wait(struct admin_call *call, const struct cert_row *c)
+{
+	struct errand *r = errand_new(call);
+
+	if (r == NULL)
+		return MST_E_NOMEM;
+	r->order = (struct ca_order){ .label = arena_str(r->a, mst_span_str(c->ca)),
+		.profile = arena_str(r->a, mst_span_str(c->profile)),
+		.subject = arena_dup(r->a, c->subject),
+		.san = arena_dup(r->a, c->san),
+		.spki = arena_dup(r->a, c->spki),
+		.order_key = arena_dup(r->a, c->order_key),
+		.device = c->device,
+		.identity = arena_str(r->a, mst_span_str(c->identity)) };
+	return errand_run(call, r);
+}
+
+static mst_err
+note_acceptance(struct db *db, void *arg)
+{
+	struct admin_call *call = arg;
+
+	return admin_trail(call, db, 0,
+	    arena_printf(call->a, "certificate order %s accepted", admin_text(call, "serial")));
+}
+
+static mst_err
+accept_order(struct admin_call *call)
+{
+	struct cert_row c;
+	mst_span serial;
+	mst_err e = wanted(call, &serial);
+
+	if (e != MST_OK)
+		return e;
+	if (call->c->ca_loop == NULL)
+		return admin_refuse(
+		    call, MST_E_UNSUPPORTED, "there is no CA in this configuration");
+	if ((e = cert_by_serial(store_reader(call->c->store), call->a, serial, &c)) != MST_OK)
+		return admin_refuse(call, e, "there is no order of that serial number");
+	if (c.state != CERT_ORDERED)
+		return admin_refuse(call, MST_E_CONFLICT, "it is no longer waiting");
+	if ((e = store_write_wait(call->c->store, note_acceptance, call)) != MST_OK ||
+	    (e = sign_and_wait(call, &c)) != MST_OK)
+		return admin_refuse(call, e, "it could not be signed");
+	return show(call);
+}
+
+/* --- revocation --- */
 
 struct revoke_note {
 	struct admin_call *call;
@@ -246,6 +329,7 @@ crl(struct admin_call *call)
 const struct admin_word admin_cert_verbs[] = {
 	{ "cert.list", list },
 	{ "cert.show", show },
+	{ "cert.accept", accept_order },
 	{ "cert.revoke", revoke },
 	{ "crl.show", crl },
 	{ NULL, NULL },
