@@ -49,7 +49,10 @@ void registrar_stop(struct registrar *r);
 void registrar_free(struct registrar *r);
 /* requestvoucher, voucher_status, enrollstatus; lives as long as the registrar. */
 const struct net_route *registrar_routes(const struct registrar *r, size_t *count);
-/* From now on loop 0 fetches audit logs that are still owed (TEL-4). */
+/*
+ * From now on loop 0 fetches audit logs that are still owed (TEL-4). Before
+ * net_run, or on loop 0's thread.
+ */
 void registrar_sweep_start(struct registrar *r);
 
 /* --- judges --- */

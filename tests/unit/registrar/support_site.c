@@ -564,7 +564,8 @@ post_into(
 	headers = curl_slist_append(
 	    headers, type != NULL ? arena_printf(a, "Content-Type: %s", type) : "Content-Type:");
 	headers = curl_slist_append(headers, "Expect:");
-	headers = curl_slist_append(headers, "Accept:");
+	headers = curl_slist_append(
+	    headers, site.accept != NULL ? arena_printf(a, "Accept: %s", site.accept) : "Accept:");
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, &out);

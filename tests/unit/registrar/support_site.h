@@ -59,6 +59,7 @@ struct site {
 	pthread_t thread;
 	atomic_int mode, audit, calls, audit_calls;
 	struct manufacturer maker_row;
+	const char *accept; /* of every request; NULL: none */
 };
 extern struct site site;
 void site_start(void);

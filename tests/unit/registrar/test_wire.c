@@ -702,6 +702,13 @@ test_enrollstatus(void **state)
 	id_free(&forged);
 }
 
+static void
+start_sweep(void *arg)
+{
+	(void)arg;
+	registrar_sweep_start(site.registrar_role);
+}
+
 /* TEL-4: no report comes, the log is judged all the same. */
 static void
 test_sweep(void **state)
@@ -711,10 +718,42 @@ test_sweep(void **state)
 	(void)state;
 	(void)with_voucher(&serial, N("TT="));
 	assert_int_equal(site_row(serial).audit_verdict, -1);
-	registrar_sweep_start(site.registrar_role);
+	net_post(net_loop_at(site.net, 0), start_sweep, NULL);
 	for (int i = 0; i < 80 && site_row(serial).audit_verdict < 0; i++)
 		site_sleep_ms(250);
 	assert_int_equal(site_row(serial).audit_verdict, 1);
+}
+
+static const struct accept_row {
+	const char *name, *accept;
+	int status;
+} accept_rows[] = {
+	{ "HT-1 Accept: the very type", "application/voucher-cms+json", 200 },
+	{ "HT-1 Accept: anything", "*/*", 200 },
+	{ "HT-1 Accept: application/*", "text/html;q=0.1, application/*;q=0.5", 200 },
+	{ "HT-1 Accept: in another letter case", "Application/Voucher-CMS+JSON ; q=1", 200 },
+	{ "HT-1 MEDIA_ACCEPT: only JWS", "application/voucher-jws+json", 406 },
+	{ "HT-1 MEDIA_ACCEPT: q=0", "application/voucher-cms+json;q=0.0", 406 },
+	{ "HT-1 MEDIA_ACCEPT: a longer name", "application/voucher-cms+jsonx", 406 },
+	{ "HT-1 MEDIA_ACCEPT: text/*", "text/*", 406 },
+};
+static const struct id *choosy;
+static const char *choosy_serial;
+
+static void
+test_accept(void **state)
+{
+	const struct accept_row *r = *state;
+
+	if (choosy == NULL)
+		choosy = with_voucher(&choosy_serial, N("VV="));
+	site.accept = r->accept;
+	assert_int_equal(site_ask(choosy, site_pvr(choosy, choosy_serial,
+	                                      arena_printf(site.a, "bm9uY2Ugb2YgdGVzdCAwM%02dA",
+	                                          (int)(r - accept_rows))))
+	                     .status,
+	    r->status);
+	site.accept = NULL;
 }
 
 static int
@@ -780,5 +819,6 @@ main(void)
 	ADD(refusals, test_refusal);
 	ADD(audits, test_audit);
 	ADD(telemetries, test_telemetry);
+	ADD(accept_rows, test_accept);
 	return _cmocka_run_group_tests("registrar on the wire", tests, n, setup, teardown);
 }

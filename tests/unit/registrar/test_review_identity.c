@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two IDevIDs with one serial number under one manufacturer's entry: serial
+ * numbers are unique per issuer only (RFC 8366bis 6.1), and makers re-issue.
+ * What the one was given, the other must not use.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/unit/registrar/support_site.h"
+
+#define GOOD "{\"version\":1,\"status\":true}"
+#define BAD "{\"version\":1,\"status\":false,\"reason\":\"no\"}"
+#define N(x) "bm9uY2Ugb2YgdGVzdCAwM" x
+
+/* Same names, same maker, another key. */
+static struct id
+namesake_of(const char *serial)
+{
+	return ID(.kind = ID_DEVICE, .cn = serial, .serial_number = serial, .issuer = &site.maker);
+}
+
+static mst_span
+key_of(const struct id *id)
+{
+	uint8_t digest[32];
+	mst_span spki;
+
+	assert_int_equal(cert_spki(site.a, id->cert, &spki), MST_OK);
+	assert_int_equal(EVP_Digest(spki.ptr, spki.len, digest, NULL, EVP_sha256(), NULL), 1);
+	return arena_dup(site.a, mst_span_of(digest, sizeof digest));
+}
+
+/* EST-3: asking alone must not turn the voucher of one key into that of another. */
+static void
+test_asking_is_not_having(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id other = namesake_of(serial);
+	struct got g = site_ask(d, site_pvr(d, serial, N("RA=")));
+
+	(void)state;
+	assert_int_equal(g.status, 200);
+	assert_true(mst_span_eq(site_row(serial).idevid_spki_sha256, key_of(d)));
+	atomic_store(&site.mode, MASA_403);
+	g = site_ask(&other, site_pvr(&other, serial, N("RB=")));
+	atomic_store(&site.mode, MASA_GOOD);
+	assert_int_equal(g.status, 502);
+	/* the gate compares this with the TLS client */
+	assert_true(mst_span_eq(site_row(serial).idevid_spki_sha256, key_of(d)));
+	assert_int_equal(site_row(serial).state, DEVICE_VOUCHER);
+	id_free(&other);
+}
+
+/* A voucher of its own makes it the device's key, and the former status and audit void. */
+static void
+test_voucher_binds_key(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id other = namesake_of(serial);
+	struct got g = site_ask(d, site_pvr(d, serial, N("RC=")));
+
+	(void)state;
+	assert_int_equal(g.status, 200);
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	g = site_ask(&other, site_pvr(&other, serial, N("RD=")));
+	assert_int_equal(g.status, 200);
+	assert_true(mst_span_eq(site_row(serial).idevid_spki_sha256, key_of(&other)));
+	assert_int_equal(site_row(serial).voucher_status, -1);
+	id_free(&other);
+}
+
+/* TEL-3: the verdict on a voucher comes from the key that it was given to. */
+static void
+test_report_of_another_key(void **state)
+{
+	const char *what = *state, *serial;
+	const struct id *d = site_device(&serial);
+	struct id other = namesake_of(serial);
+	struct device row;
+
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RE="))).status, 200);
+	assert_int_not_equal(site_status(&other, what, GOOD).status, 200);
+	assert_int_not_equal(site_status(&other, what, BAD).status, 200);
+	row = site_row(serial);
+	assert_int_equal(row.voucher_status, -1);
+	assert_int_equal(row.enroll_status, -1);
+	assert_int_equal(site_status(d, what, BAD).status, 200);
+	id_free(&other);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	site_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	site_stop();
+	return 0;
+}
+
+static int
+start_good(void **state)
+{
+	(void)state;
+	atomic_store(&site.mode, MASA_GOOD);
+	atomic_store(&site.audit, AUDIT_GOOD);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		{ "EST-3 a namesake that asks gets nothing of the first one's",
+		    test_asking_is_not_having, start_good, NULL, NULL },
+		{ "EST-3 a namesake with a voucher of its own starts anew", test_voucher_binds_key,
+		    start_good, NULL, NULL },
+		{ "TEL-3 voucher_status of a namesake", test_report_of_another_key, start_good,
+		    NULL, (void *)(uintptr_t) "voucher_status" },
+		{ "TEL-3 enrollstatus of a namesake", test_report_of_another_key, start_good, NULL,
+		    (void *)(uintptr_t) "enrollstatus" },
+	};
+
+	return cmocka_run_group_tests_name(
+	    "one serial number, two IDevIDs", tests, setup, teardown);
+}
