@@ -449,6 +449,13 @@ take_exchange(struct run *u, struct db *db)
 }
 
 static void
+bind_idevid(const struct run *u, struct device *d)
+{
+	d->idevid_issuer = u->client.idevid_issuer;
+	d->idevid_spki_sha256 = u->client.spki_sha256;
+}
+
+static void
 note_seen(struct run *u, int64_t now)
 {
 	struct device *d = &u->device;
@@ -456,11 +463,16 @@ note_seen(struct run *u, int64_t now)
 	if (d->idevid_spki_sha256.ptr != NULL &&
 	    !mst_span_eq(d->idevid_spki_sha256, u->client.spki_sha256))
 		u->words = "it shows another IDevID key than before (SEC-3)";
+	/*
+	 * EST-3: a voucher, its status and its audit belong to the key that it was
+	 * given to. Another of the same serial number must not inherit them by
+	 * asking: it becomes the device's key with a voucher of its own.
+	 */
+	if (d->voucher_at == 0)
+		bind_idevid(u, d);
 	u->repeats = u->verdict == MST_E_AUTHZ_PENDING && d->state == DEVICE_PENDING;
 	d->last_seen = now;
 	d->trace = u->who.trace;
-	d->idevid_issuer = u->client.idevid_issuer;
-	d->idevid_spki_sha256 = u->client.spki_sha256;
 	if (u->verdict == MST_E_AUTHZ_PENDING)
 		d->state = DEVICE_PENDING;
 	else if (d->state == DEVICE_PLANNED || (d->state == DEVICE_PENDING && u->verdict == MST_OK))
@@ -687,6 +699,7 @@ store_voucher(struct db *db, struct run *u, struct device *d)
 	bool again = d->state == DEVICE_ACTIVE || d->state == DEVICE_ENROLLED;
 	mst_err e;
 
+	bind_idevid(u, d);
 	d->state = DEVICE_VOUCHER;
 	d->voucher_at = u->x.answered;
 	d->voucher_status = -1;

@@ -73,6 +73,10 @@ find_device(struct db *db, struct run *u)
 		e = device_find(db, u->rq->arena, c->manufacturer.id, c->serial, &u->device);
 	else
 		e = device_by_id(db, u->rq->arena, c->row.device, &u->device);
+	/* TEL-3: the voucher was another key's, so the verdict on it is not this one's. */
+	if (e == MST_OK && c->class == TRUST_IDEVID &&
+	    !mst_span_eq(c->spki_sha256, u->device.idevid_spki_sha256))
+		return MST_E_TELEMETRY_CLIENT;
 	return e == MST_E_NOT_FOUND ? MST_E_TELEMETRY_CLIENT : e;
 }
 
