@@ -570,13 +570,14 @@ roles_free(struct roles *r)
 	for (unsigned i = 0; i < LOOPS_MAX; i++)
 		if (r->ca_loops[i] != NULL)
 			ca_loop_free(r->ca_loops[i]);
+	/* Their password threads post to loops, so they end before the loops are freed. */
+	est_close(r->est);
 	masa_close(r->masa);
 	registrar_stop(r->registrar);
 	/* The writer's callbacks name loops: it runs dry while they still exist. */
 	store_close(r->store);
 	/* Ends the calls to MASAs, whose callbacks the registrar ignores by now. */
 	net_free(r->net);
-	est_close(r->est);
 	registrar_free(r->registrar);
 	trust_free(r->trust);
 	ca_free(r->ca);
