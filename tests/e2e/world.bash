@@ -17,9 +17,11 @@ PASSED=0 FAILED=0 SKIPPED=0 BAD=0 NAME=
 
 at_exit() {
 	local p
-	for p in "${PID[@]}"; do kill -KILL "$p" 2>/dev/null; done
+	# Not a plain wait: that would include what filters this shell's own words.
+	for p in "${PID[@]}" $(jobs -pr); do
+		kill -KILL "$p" && wait "$p"
+	done 2>/dev/null
 	type -t world_cleanup >/dev/null && world_cleanup
-	wait 2>/dev/null
 	if [ -n "${KEEP:-}" ]; then echo "kept: $W"; else rm -rf "$W"; fi
 }
 trap at_exit EXIT
@@ -188,7 +190,7 @@ agent_conf() {
 agent() {
 	local d=$1
 	shift
-	muster-agent --config "$W/devices/$d/agent.conf" "$@" >>"$W/devices/$d/agent.log" 2>&1
+	setpriv --pdeathsig KILL muster-agent --config "$W/devices/$d/agent.conf" "$@" >>"$W/devices/$d/agent.log" 2>&1
 }
 # join SERIAL [SECONDS]: one run of the agent to the end.
 join() { agent "$1" --once --timeout "${2:-30}"; }
