@@ -12,6 +12,7 @@
 #include "host/dnssd/dnssd.h"
 #include "host/file.h"
 #include "host/key.h"
+#include "host/metrics.h"
 #include "server/admin/admin.h"
 #include "server/ca/ca.h"
 #include "server/est/est.h"
@@ -416,6 +417,42 @@ ready(void *arg, char *words, size_t cap)
 	return true;
 }
 
+/* Gauges are looked at when somebody asks. */
+static void
+refresh(void *arg)
+{
+	struct roles *r = arg;
+	struct db *db = store_reader(r->store);
+	long pages = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f != NULL && fscanf(f, "%ld %ld", &pages, &resident) == 2)
+		metric_set("muster_resident_memory_bytes", NULL,
+		    (double)resident * (double)sysconf(_SC_PAGESIZE));
+	if (f != NULL)
+		fclose(f);
+	metric_set("muster_store_queue_length", NULL, (double)store_backlog(r->store));
+	for (int s = 0; r->registrar != NULL && s < DEVICE_STATE_COUNT; s++) {
+		char label[48];
+		int64_t n;
+
+		snprintf(
+		    label, sizeof label, "state=\"%s\"", device_state_word((enum device_state)s));
+		if (device_count(db, (enum device_state)s, &n) == MST_OK)
+			metric_set("muster_devices", label, (double)n);
+	}
+	for (size_t i = 0; i < r->c->ca_count; i++) {
+		struct arena *a = arena_new(0);
+		struct crl_row crl;
+		char label[96];
+
+		snprintf(label, sizeof label, "ca=\"%.64s\"", r->c->cas[i].label);
+		if (a != NULL && crl_latest(db, a, r->c->cas[i].label, &crl) == MST_OK)
+			metric_set("muster_crl_expiry_seconds", label, (double)crl.next_update);
+		arena_free(a);
+	}
+}
+
 static mst_err
 listen_ops(struct roles *r)
 {
@@ -426,7 +463,9 @@ listen_ops(struct roles *r)
 	int port;
 	mst_err e;
 
-	r->ops = (struct net_ops){ ready, r };
+	r->ops = (struct net_ops){ .ready = ready, .refresh = refresh, .arg = r };
+	metric_set("muster_build_info", "version=\"" MUSTER_VERSION "\"", 1);
+	metric_set("muster_start_time_seconds", NULL, (double)clock_wall());
 	net_ops_routes(&r->ops, r->ops_routes);
 	if ((e = net_listen(r->net, &l, &port)) != MST_OK)
 		return failed(e, r->c->ops, net_why());

@@ -9,6 +9,7 @@
 
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/metrics.h"
 #include "server/ca/ca_room.h"
 
 #define RETRY_MS 60000
@@ -159,6 +160,8 @@ orphaned(struct crl_making *m)
 static void
 stored(void *arg, mst_err e)
 {
+	if (e == MST_OK)
+		metric_add("muster_crls_signed_total", NULL, 1);
 	if (!orphaned(arg))
 		made(arg, e);
 }
@@ -456,6 +459,7 @@ revoked(void *arg, mst_err e)
 		free(v);
 		return;
 	}
+	metric_add("muster_certificates_revoked_total", NULL, 1);
 	pthread_mutex_lock(&v->ca->lock);
 	if ((l = v->ca->crl_loop) != NULL)
 		host = l->host;

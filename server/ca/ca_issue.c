@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "host/clock.h"
+#include "host/metrics.h"
 #include "server/ca/ca_room.h"
 
 #define RUN_MEMORY (1u << 20)
@@ -103,6 +104,8 @@ issued_job(struct db *db, void *arg)
 static void
 issued(void *arg, mst_err e)
 {
+	if (e == MST_OK)
+		metric_add("muster_certificates_issued_total", NULL, 1);
 	finish(arg, e);
 }
 

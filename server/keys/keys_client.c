@@ -14,6 +14,8 @@
 #include <event2/event.h>
 
 #include "server/keys/keys_client.h"
+
+#include "host/metrics.h"
 #include "server/keys/keys_wire.h"
 
 #define READ_SIZE (64u << 10)
@@ -46,6 +48,8 @@ static void
 finish(struct keys_client *c, struct call *call, mst_err e, mst_span answer)
 {
 	c->busy++;
+	metric_add("muster_key_requests_total",
+	    e == MST_OK ? "outcome=\"accepted\"" : "outcome=\"refused\"", 1);
 	call->done(call->arg, e, answer);
 	c->busy--;
 	free(call);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/clock.h"
+#include "host/metrics.h"
 #include "server/masa/masa_room.h"
 
 #define BACKLOG_MAX 4096
@@ -92,6 +93,9 @@ voucher_durable(void *arg, mst_err e)
 {
 	struct flow *f = arg;
 
+	if (e == MST_OK)
+		metric_add("muster_vouchers_issued_total",
+		    f->entry.nonce.ptr != NULL ? "kind=\"nonced\"" : "kind=\"nonceless\"", 1);
 	if (e != MST_OK)
 		refuse(f, e, 0);
 	else

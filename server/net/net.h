@@ -150,6 +150,7 @@ MST_MUST_USE mst_err net_binding(struct net_request *rq, struct mst_buf *out);
 #define NET_OPS_ROUTES 3
 struct net_ops {
 	bool (*ready)(void *arg, char *words, size_t cap); /* NULL: always */
+	void (*refresh)(void *arg); /* set gauges before /metrics is answered; NULL: none */
 	void *arg;
 };
 void net_ops_routes(struct net_ops *ops, struct net_route routes[NET_OPS_ROUTES]);

@@ -11,10 +11,13 @@
 static void
 answer_metrics(struct net_request *rq, void *arg)
 {
-	size_t need = metrics_text(NULL, 0), n, cap;
+	const struct net_ops *o = arg;
+	size_t need, n, cap;
 	char *text;
 
-	(void)arg;
+	if (o->refresh != NULL)
+		o->refresh(o->arg);
+	need = metrics_text(NULL, 0);
 	/* Series may be born between the two calls; ask once more then. */
 	for (int i = 0; i < 3; i++) {
 		cap = need + 4096;

@@ -8,6 +8,7 @@
 
 #include "host/file.h"
 #include "host/key.h"
+#include "host/metrics.h"
 
 #define ANSWER_BYTES (256 << 10)
 #define WORDS_MOST 300
@@ -194,6 +195,11 @@ masa_call(struct registrar *r, struct net_loop *l, const struct masa_request *q,
 mst_err
 masa_answer_judge(struct arena *a, const struct net_answer *answer, const char **words)
 {
+	metric_add("muster_masa_requests_total",
+	    answer->err != MST_OK   ? "outcome=\"no answer\""
+	    : answer->status == 200 ? "outcome=\"accepted\""
+	                            : "outcome=\"refused\"",
+	    1);
 	if (answer->err != MST_OK) {
 		*words =
 		    arena_printf(a, "MASA: %s", answer->why != NULL ? answer->why : "no answer");

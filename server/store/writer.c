@@ -11,7 +11,9 @@
  */
 #include <stdlib.h>
 
+#include "host/clock.h"
 #include "host/log.h"
+#include "host/metrics.h"
 #include "server/store/store_impl.h"
 
 void (*store_fault_hook)(const char *point);
@@ -183,14 +185,28 @@ batch_error(mst_err e)
 }
 
 static void
-run_batch(struct store *s, struct job *first)
+count_batch(size_t count, int64_t began_us, mst_err e)
 {
+	metric_add("muster_store_commits_total",
+	    e == MST_OK ? "outcome=\"accepted\"" : "outcome=\"refused\"", 1);
+	metric_add("muster_store_jobs_total", NULL, (double)count);
+	metric_observe(
+	    "muster_store_commit_seconds", NULL, (double)(clock_mono_us() - began_us) / 1e6);
+}
+
+static void
+run_batch(struct store *s, struct job *first, size_t count)
+{
+	int64_t began = clock_mono_us();
 	struct job *j;
 	mst_err e;
 
 	db_trouble_clear(s->db);
-	if ((e = run_all(s->db, first)) == MST_OK)
+	e = run_all(s->db, first);
+	count_batch(count, began, e);
+	if (e == MST_OK)
 		return;
+	metric_add("muster_store_errors_total", NULL, 1);
 	log_line(LOG_ERROR_, "store: %s: %s", mst_err_info(e)->reason, store_why());
 	db_trouble_clear(s->db);
 	if (db_in_transaction(s->db) && db_run(s->db, "ROLLBACK") != MST_OK)
@@ -250,7 +266,7 @@ writer_main(void *arg)
 	size_t count;
 
 	while ((batch = take_batch(s, &count)) != NULL) {
-		run_batch(s, batch);
+		run_batch(s, batch, count);
 		answer(s, batch, count);
 		checkpoint(s);
 	}

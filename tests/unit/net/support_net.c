@@ -354,7 +354,7 @@ world_start(struct world *w, const struct net_limits *limits, unsigned loops, un
 	}
 	if ((what & WORLD_PLAIN_TOO) != 0) {
 		w->ready = true;
-		w->ops = (struct net_ops){ is_ready, w };
+		w->ops = (struct net_ops){ .ready = is_ready, .arg = w };
 		net_ops_routes(&w->ops, routes + 17);
 		o.name = "plain";
 		o.cert = NULL;
