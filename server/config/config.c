@@ -299,6 +299,41 @@ read_registrar(struct reader *r, cfg_t *c)
 	r->out->registrar = g;
 }
 
+#define EKU_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define EKU_CMC_RA "1.3.6.1.5.5.7.3.28"
+
+/* Is the OID one of the words? As a part of another it says something else: .3.2 begins .3.28. */
+static bool
+has_oid(const char *list, const char *oid)
+{
+	size_t len = strlen(oid), n;
+
+	for (; *list != '\0'; list += n) {
+		list += strspn(list, " ");
+		n = strcspn(list, " ");
+		if (n == len && strncmp(list, oid, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_ekus(struct reader *r, cfg_t *p, const char *ekus)
+{
+	if (ekus == NULL)
+		return;
+	if (!has_oid(ekus, EKU_CLIENT_AUTH))
+		fail(r, p, MST_E_CONFIG_VALUE, "ekus must contain clientAuth, " EKU_CLIENT_AUTH);
+	/*
+	 * RFC 7030 3.6.1, 8.7 step 9: cmcRA under the site's CA is what a pledge
+	 * knows its registrar by. What EST hands out to devices must not have it.
+	 */
+	else if (has_oid(ekus, EKU_CMC_RA))
+		fail(r, p, MST_E_CONFIG_VALUE,
+		    "ekus must not contain cmcRA, " EKU_CMC_RA
+		    ": each device would be a registrar");
+}
+
 static void
 read_profiles(struct reader *r, cfg_t *c, struct config_ca *ca)
 {
@@ -310,7 +345,7 @@ read_profiles(struct reader *r, cfg_t *c, struct config_ca *ca)
 		return;
 	if (n == 0)
 		ca->profiles[0] = (struct config_profile){
-			.name = "device", .days = 90, .ekus = "1.3.6.1.5.5.7.3.2", .san = "none"
+			.name = "device", .days = 90, .ekus = EKU_CLIENT_AUTH, .san = "none"
 		};
 	for (unsigned i = 0; i < n; i++) {
 		cfg_t *p = cfg_getnsec(c, "profile", i);
@@ -321,9 +356,7 @@ read_profiles(struct reader *r, cfg_t *c, struct config_ca *ca)
 		out->ekus = text(r, p, "ekus");
 		out->san = text(r, p, "san");
 		out->rekey = cfg_getbool(p, "rekey") == cfg_true;
-		if (out->ekus != NULL && strstr(out->ekus, "1.3.6.1.5.5.7.3.2") == NULL)
-			fail(r, p, MST_E_CONFIG_VALUE,
-			    "ekus must contain clientAuth, 1.3.6.1.5.5.7.3.2");
+		check_ekus(r, p, out->ekus);
 	}
 }
 
