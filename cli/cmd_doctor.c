@@ -4,6 +4,7 @@
  * Each line is one thing that was tried, what came of it, and what to do.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -149,7 +150,8 @@ check_config(struct doctor *d)
 		say(d, HEALTH_OK, "configuration", d->config, "good", NULL);
 		return true;
 	}
-	say(d, HEALTH_FAIL, "configuration", d->config, text,
+	say(d, HEALTH_FAIL, "configuration", d->config,
+	    arena_str(d->c->a, mst_span_of(text, strcspn(text, "\n"))),
 	    code == 127 ? "Install musterd beside muster, or in PATH."
 	                : "The message names the line; see musterd.conf(5).");
 	return false;
@@ -185,9 +187,14 @@ check_disk(struct doctor *d)
 
 	if (state == NULL)
 		return;
+	if (statvfs(state, &v) != 0 && errno == ENOENT) {
+		say(d, HEALTH_WARN, "disk", state, "the state folder is not there yet",
+		    "The daemon makes it when it first starts.");
+		return;
+	}
 	if (statvfs(state, &v) != 0) {
 		say(d, HEALTH_FAIL, "disk", state, "the state folder cannot be looked at",
-		    "Create it, or start the daemon once, as the user it runs as.");
+		    "Run this as the user that the daemon runs as.");
 		return;
 	}
 	space = (unsigned long long)v.f_bavail * v.f_frsize;
