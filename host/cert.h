@@ -93,6 +93,8 @@ MST_MUST_USE mst_err pin_judge(mst_span pinned_cert, mst_span pinned_pubk,
 
 /* certs-only PKCS#7 (est.md section 4): P1 on output, P2 on input. */
 MST_MUST_USE mst_err certs_only_build(struct arena *a, const STACK_OF(X509) *certs, mst_span *der);
+/* The same around one certificate in DER that needs no reading: our own CA has just signed it. */
+MST_MUST_USE mst_err certs_only_wrap(struct arena *a, mst_span cert, mst_span *der);
 MST_MUST_USE mst_err certs_only_parse(mst_span der, STACK_OF(X509) **out);
 /* est.md B2, B3: an EST body to DER. MST_E_BASE64, MST_E_BASE64_RAW_DER. PEM armour is tolerated.
  */

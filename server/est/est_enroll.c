@@ -235,23 +235,6 @@ post(void *loop, void (*fn)(void *), void *arg)
 	net_post(loop, fn, arg);
 }
 
-/* P4: only the certificate that was issued. */
-static mst_err
-wrap(struct run *u, mst_span der)
-{
-	STACK_OF(X509) *certs = sk_X509_new_null();
-	X509 *cert = NULL;
-	mst_err e = certs == NULL ? MST_E_NOMEM : cert_parse(der, &cert);
-
-	if (e == MST_OK && sk_X509_push(certs, cert) <= 0)
-		e = MST_E_NOMEM;
-	if (e == MST_OK)
-		e = certs_only_build(u->rq->arena, certs, &u->certs);
-	sk_X509_free(certs);
-	X509_free(cert);
-	return e;
-}
-
 static void
 on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 {
@@ -259,7 +242,7 @@ on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 
 	(void)row;
 	if (e == MST_OK)
-		e = wrap(u, der);
+		e = certs_only_wrap(u->rq->arena, der, &u->certs); /* P4: it alone */
 	if (e != MST_OK)
 		refuse(u, e);
 	else if (u->recorded)

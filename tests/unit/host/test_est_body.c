@@ -169,6 +169,27 @@ empty_crls_are_tolerated(void **state)
 }
 
 static void
+one_certificate_in_der_makes_the_same_bytes(void **state)
+{
+	struct arena *a = arena_new(0);
+	EVP_PKEY *k = pki_key("P-256");
+	X509 *one = pki_root("one", k);
+	STACK_OF(X509) *list = pki_stack(one, NULL, NULL);
+	mst_span der, cert, again;
+
+	(void)state;
+	assert_int_equal(certs_only_build(a, list, &der), MST_OK);
+	assert_int_equal(cert_der(a, one, &cert), MST_OK);
+	assert_int_equal(certs_only_wrap(a, cert, &again), MST_OK);
+	assert_true(mst_span_eq(der, again));
+	assert_int_equal(certs_only_wrap(a, MST_NONE, &again), MST_E_X509);
+	pki_stack_free(list);
+	X509_free(one);
+	EVP_PKEY_free(k);
+	arena_free(a);
+}
+
+static void
 no_certificates_is_refused(void **state)
 {
 	struct arena *a = arena_new(0);
@@ -195,6 +216,8 @@ main(void)
 		T("B4 emission", emission),
 		T("P1 certs-only, every prefix", certs_only),
 		T("P2 empty crls", empty_crls_are_tolerated),
+		T("P1 one certificate in DER, the same bytes",
+		    one_certificate_in_der_makes_the_same_bytes),
 		T("EST-5 no certificates", no_certificates_is_refused),
 	};
 	struct CMUnitTest table[ROWS];
