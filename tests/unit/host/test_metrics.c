@@ -107,9 +107,9 @@ static void
 histogram_with_labels(void **state)
 {
 	(void)state;
-	metric_observe("muster_key_request_seconds", "type=\"cert\"", 2);
-	has("muster_key_request_seconds_bucket{type=\"cert\",le=\"2.5\"} 1\n");
-	has("muster_key_request_seconds_sum{type=\"cert\"} 2\n");
+	metric_observe("muster_decision_seconds", "type=\"cert\"", 2);
+	has("muster_decision_seconds_bucket{type=\"cert\",le=\"2.5\"} 1\n");
+	has("muster_decision_seconds_sum{type=\"cert\"} 2\n");
 }
 
 static void
@@ -167,7 +167,7 @@ add_many(void *arg)
 	(void)arg;
 	for (int i = 0; i < 10000; i++) {
 		metric_add("muster_crls_signed_total", NULL, 1);
-		metric_observe("muster_masa_request_seconds", NULL, 0.02);
+		metric_observe("muster_store_commit_seconds", NULL, 0.02);
 	}
 	return NULL;
 }
@@ -183,7 +183,7 @@ threads_lose_nothing(void **state)
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	has("muster_crls_signed_total 40000\n");
-	has("muster_masa_request_seconds_count 40000\n");
+	has("muster_store_commit_seconds_count 40000\n");
 }
 
 /* Last, since it fills the table: what a peer makes up must not fill memory. */
