@@ -81,8 +81,6 @@ registrar_rate(struct registrar *r, enum rate_kind kind, int64_t manufacturer, m
 	return over ? MST_E_QUOTA : MST_OK;
 }
 
-#define RVR_FRESH 3600 /* a MASA's clock and patience vary; an hour suits all */
-
 bool
 registrar_rvr_is_fresh(struct arena *a, enum mst_media media, mst_span rvr, int64_t now)
 {
@@ -90,8 +88,8 @@ registrar_rvr_is_fresh(struct arena *a, enum mst_media media, mst_span rvr, int6
 
 	return rvr.ptr != NULL &&
 	       envelope_open(a, media, MST_VOUCHER_REQUEST, rvr, NULL, &env) == MST_OK &&
-	       env.claims.created_on != MST_NO_TIME && env.claims.created_on > now - RVR_FRESH &&
-	       env.claims.created_on <= now;
+	       env.claims.created_on != MST_NO_TIME &&
+	       env.claims.created_on > now - REGISTRAR_RVR_FRESH && env.claims.created_on <= now;
 }
 
 const char *

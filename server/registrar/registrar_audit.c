@@ -413,6 +413,14 @@ sign_again(struct audit_run *u)
 	keys_call(ca_loop_keys(u->r->c.loops[registrar_loop(u->r, u->loop)]), &k, on_signed, u);
 }
 
+/* An RVR is never older than its exchange; opening it costs as much as a handshake. */
+static bool
+is_fresh(struct audit_run *u, int64_t now)
+{
+	return (u->x.created <= now && u->x.created > now - REGISTRAR_RVR_FRESH) ||
+	       registrar_rvr_is_fresh(u->a, u->x.media, u->x.rvr, now);
+}
+
 static struct audit_run *
 run_new(struct registrar *r, struct net_loop *l, int64_t device, const char *trace)
 {
@@ -479,7 +487,7 @@ registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, const c
 	}
 	if ((e = gather(u)) != MST_OK)
 		fail(u, e);
-	else if (registrar_rvr_is_fresh(u->a, u->x.media, u->x.rvr, clock_wall()))
+	else if (is_fresh(u, clock_wall()))
 		ask(u);
 	else
 		sign_again(u);

@@ -71,6 +71,7 @@ void registrar_write(
 /* MST_E_QUOTA when the device asks more often than device_rate. */
 MST_MUST_USE mst_err registrar_rate(
     struct registrar *r, enum rate_kind kind, int64_t manufacturer, mst_span serial);
+#define REGISTRAR_RVR_FRESH 3600 /* seconds; clocks and patience of MASAs vary */
 /* Has this RVR been made within the hour? MASAs refuse old ones (8995 5.6). */
 bool registrar_rvr_is_fresh(struct arena *a, enum mst_media media, mst_span rvr, int64_t now);
 /* Printable ASCII of at most that many bytes, for words that come from outside. */
