@@ -50,7 +50,8 @@ const char *world_path(struct world *w, const char *fmt, ...) __attribute__((for
 double daemon_cpu(const struct daemon *d);
 double daemon_key_cpu(const struct daemon *d);
 struct memory {
-	double network, keys, pss; /* RSS of either process; PSS of both together; KiB */
+	double network, keys; /* KiB resident of either process */
+	double keys_own; /* of the key process, without pages it shares (libraries, fork) */
 };
 struct memory daemon_memory(const struct daemon *d);
 

@@ -22,7 +22,7 @@ struct plan {
 	long devices;
 	int idle;
 };
-static const struct plan quick = { 0.15, 2, { 60, 150, 250 }, 20000, 3000, 1000000, 1000 };
+static const struct plan quick = { 0.12, 1.5, { 50, 120, 150 }, 10000, 3000, 1000000, 1000 };
 static const struct plan full = { 0.6, 10, { 500, 1200, 1500 }, 100000, 5000, 1000000, 1000 };
 
 struct results {
@@ -207,6 +207,37 @@ measure(struct world *w, const struct plan *plan, struct results *r)
 	}
 }
 
+static void print_load(const char *what, const struct load *l);
+
+/* One load by itself, for a profiler beside it. */
+static void
+measure_one(struct world *w, const char *kind, int clients, double seconds)
+{
+	struct identity who[CLIENTS_MAX] = { 0 };
+	bool boot = strcmp(kind, "boot") == 0;
+	int devices = boot ? (int)(seconds * 120) : 0;
+	struct csr_pool pool = { 0 };
+	struct load l;
+
+	world_make(w);
+	world_start(w, &w->factory);
+	world_start(w, &w->site);
+	world_devices(w, 0, CLIENTS_MAX + devices);
+	if (load_bootstrap(w, 4, 0, CLIENTS_MAX, 0, who).done != CLIENTS_MAX)
+		bench_die("the set-up failed; site/muster.conf.log says why");
+	if (!boot)
+		csr_pool_make(&pool, who, clients, (size_t)(5000 * seconds));
+	fprintf(stderr, "site %d (keys %d), factory %d (keys %d)\n", (int)w->site.pid,
+	    (int)w->site.key_pid, (int)w->factory.pid, (int)w->factory.key_pid);
+	l = boot ? load_bootstrap(w, clients, CLIENTS_MAX, devices, seconds, NULL)
+	         : load_est(w, strcmp(kind, "fresh") == 0 ? EST_NEW_CONNECTION : EST_KEPT_ALIVE,
+	               clients, seconds, 0, who, &pool);
+	print_load(kind, &l);
+	csr_pool_free(&pool);
+	world_stop(&w->site);
+	world_stop(&w->factory);
+}
+
 /* --- saying them --- */
 
 static void
@@ -258,12 +289,12 @@ print_loads(const struct results *r)
 		print_load("whole bootstrap (registrar + MASA)", &r->boot[i]);
 	print_load("EST, kept alive, first 100 issued", &r->early);
 	print_load("EST, kept alive, all issued", &r->late);
-	printf("\nMemory, MB: site idle %.1f (network %.1f, keys %.1f; proportional %.1f), factory "
-	       "idle %.1f, site after all loads %.1f\n",
-	    (r->site_idle.network + r->site_idle.keys) / 1024, r->site_idle.network / 1024,
-	    r->site_idle.keys / 1024, r->site_idle.pss / 1024,
-	    (r->factory_idle.network + r->factory_idle.keys) / 1024,
-	    (r->site_after.network + r->site_after.keys) / 1024);
+	printf("\nMemory, MB: site idle: network %.1f, keys %.1f of which %.1f its own; factory "
+	       "idle: %.1f, %.1f, %.1f; site after all loads: %.1f, %.1f\n",
+	    r->site_idle.network / 1024, r->site_idle.keys / 1024, r->site_idle.keys_own / 1024,
+	    r->factory_idle.network / 1024, r->factory_idle.keys / 1024,
+	    r->factory_idle.keys_own / 1024, r->site_after.network / 1024,
+	    r->site_after.keys / 1024);
 	printf("Inventory of %ld: filled in %.1f s; started in %.0f ms; lookup %.1f us (worst "
 	       "%.0f us); `muster device show` %.1f ms, of which the program's own %.1f ms\n",
 	    r->inventory.devices, r->inventory.fill_s, r->inventory.start_ms,
@@ -335,8 +366,8 @@ print_bars(const struct results *r, const struct plan *plan)
 	for (int i = 0; i < COUNTS; i++)
 		best = r->kept[i].rate > best ? r->kept[i].rate : best;
 	bar("durable kept-alive enrolments per second, client beside", best, 2500, "/s", 0);
-	bar("resident idle, network + key process",
-	    (r->site_idle.network + r->site_idle.keys) / 1024, 20, "MB", 1);
+	bar("resident idle, network + key process, shared pages once",
+	    (r->site_idle.network + r->site_idle.keys_own) / 1024, 20, "MB", 1);
 	snprintf(text, sizeof text, "per further idle connection, of %d", plan->idle);
 	bar(text, r->per_idle_kib, 40, "KiB", 1);
 	snprintf(text, sizeof text, "CPU per enrolment after %ld issued / after 100",
@@ -360,11 +391,15 @@ main(int argc, char **argv)
 	static const struct option options[] = { { "quick", no_argument, NULL, 'q' },
 		{ "programs", required_argument, NULL, 'p' },
 		{ "dir", required_argument, NULL, 'd' }, { "loops", required_argument, NULL, 'l' },
-		{ NULL, 0, NULL, 0 } };
+		{ "only", required_argument, NULL, 'o' },
+		{ "clients", required_argument, NULL, 'c' },
+		{ "seconds", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
 	struct world w = { .a = arena_new(0), .loops = 2 };
 	const struct plan *plan = &full;
+	const char *only = NULL;
+	double seconds = 5;
 	static struct results r;
-	int o;
+	int o, clients = 4;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
@@ -372,17 +407,27 @@ main(int argc, char **argv)
 		case 'p': w.programs = optarg; break;
 		case 'd': w.dir = optarg; break;
 		case 'l': w.loops = atoi(optarg); break;
+		case 'o': only = optarg; break;
+		case 'c': clients = atoi(optarg); break;
+		case 's': seconds = atof(optarg); break;
 		default: return 2;
 		}
 	}
-	if (w.a == NULL || w.programs == NULL || w.dir == NULL || w.loops < 1) {
-		fputs("usage: muster-bench --programs FOLDER --dir FOLDER [--quick] [--loops N]\n",
+	if (w.a == NULL || w.programs == NULL || w.dir == NULL || w.loops < 1 || clients < 1 ||
+	    clients > CLIENTS_MAX || seconds <= 0) {
+		fputs("usage: muster-bench --programs FOLDER --dir FOLDER [--quick] [--loops N]\n"
+		      "                    [--only fresh|kept|boot --clients N --seconds N]\n",
 		    stderr);
 		return 2;
 	}
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
+	if (only != NULL) {
+		measure_one(&w, only, clients, seconds);
+		arena_free(w.a);
+		return 0;
+	}
 	measure(&w, plan, &r);
 	print_primitives(&r.alone, &r.busy);
 	print_loads(&r);

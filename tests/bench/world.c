@@ -255,7 +255,8 @@ daemon_memory(const struct daemon *d)
 {
 	return (struct memory){ .network = rollup(d->pid, "Rss:"),
 		.keys = rollup(d->key_pid, "Rss:"),
-		.pss = rollup(d->pid, "Pss:") + rollup(d->key_pid, "Pss:") };
+		.keys_own =
+		    rollup(d->key_pid, "Private_Clean:") + rollup(d->key_pid, "Private_Dirty:") };
 }
 
 /* --- making --- */
