@@ -23,6 +23,7 @@
 
 #define QUEUE_BYTES (64u << 10) /* read but not yet written, one way; then reading pauses */
 #define CONNECT_S 10
+#define REGISTRARS_MOST 8 /* addresses known at a time */
 
 struct circuit;
 
@@ -39,6 +40,8 @@ struct circuit {
 	struct circuit *next, **at;
 	struct side pledge, registrar;
 	struct event *idle;
+	size_t tried; /* addresses of the registrar */
+	bool connected;
 	char source[INET6_ADDRSTRLEN + 16];
 };
 
@@ -54,7 +57,9 @@ struct proxy {
 	struct evconnlistener *listener;
 	struct circuit *circuits;
 	long count;
-	struct address registrar; /* len 0: none known */
+	/* A registrar may be announced with addresses on which it does not listen: each in turn. */
+	struct address registrars[REGISTRARS_MOST];
+	size_t registrar_count;
 	struct dnssd *browser, *announcer;
 };
 
@@ -147,13 +152,58 @@ on_written(struct bufferevent *bev, void *arg)
 		bufferevent_enable(to->other->bev, EV_READ);
 }
 
+/* The next address of the registrar; false when all were tried. */
+static bool
+dial(struct circuit *c)
+{
+	struct proxy *p = c->proxy;
+
+	while (c->tried < p->registrar_count) {
+		struct address *a = &p->registrars[c->tried++];
+
+		bufferevent_enable(c->registrar.bev, EV_READ | EV_WRITE);
+		if (bufferevent_socket_connect(
+		        c->registrar.bev, (struct sockaddr *)&a->at, (int)a->len) == 0)
+			return true;
+	}
+	log_line(LOG_WARNING_, "the registrar cannot be reached: %s",
+	    evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	return false;
+}
+
+static void
+on_connect(struct circuit *c, short what)
+{
+	struct proxy *p = c->proxy;
+	evutil_socket_t fd = bufferevent_getfd(c->registrar.bev);
+
+	if (what & BEV_EVENT_CONNECTED) {
+		struct address a = p->registrars[0];
+
+		c->connected = true;
+		if (c->tried <= p->registrar_count) { /* the next circuit begins with it */
+			p->registrars[0] = p->registrars[c->tried - 1];
+			p->registrars[c->tried - 1] = a;
+		}
+		return;
+	}
+	/* what the pledge has sent so far stays queued for the next address */
+	bufferevent_setfd(c->registrar.bev, -1);
+	if (fd >= 0)
+		evutil_closesocket(fd);
+	if (!dial(c))
+		circuit_close(c);
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct side *side = arg;
 
-	if (what & BEV_EVENT_CONNECTED)
+	if (side == &side->circuit->registrar && !side->circuit->connected) {
+		on_connect(side->circuit, what);
 		return;
+	}
 	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR)) {
 		/* what was read before the end may still be in its input */
 		if (evbuffer_get_length(bufferevent_get_input(bev)) != 0)
@@ -237,11 +287,8 @@ circuit_open(struct proxy *p, const char *source, evutil_socket_t fd)
 	}
 	stay_awake(c);
 	bufferevent_enable(c->pledge.bev, EV_READ | EV_WRITE);
-	bufferevent_enable(c->registrar.bev, EV_READ | EV_WRITE);
-	if (bufferevent_socket_connect(
-	        c->registrar.bev, (struct sockaddr *)&p->registrar.at, (int)p->registrar.len) != 0)
-		log_line(LOG_WARNING_, "the registrar cannot be reached: %s",
-		    evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	if (!dial(c))
+		circuit_close(c);
 	return MST_OK;
 }
 
@@ -255,7 +302,7 @@ on_accept(
 
 	(void)listener;
 	getnameinfo(from, (socklen_t)len, source, sizeof source, NULL, 0, NI_NUMERICHOST);
-	if (p->registrar.len == 0)
+	if (p->registrar_count == 0)
 		e = MST_E_PROXY_NO_REGISTRAR;
 	else if (p->count >= p->c.max_connections)
 		e = MST_E_PROXY_LIMIT_TOTAL;
@@ -270,17 +317,17 @@ on_accept(
 
 /* --- opening --- */
 
-/* "host:port", "[v6]:port", "[fe80::1%eth0]:port"; the first address found. */
-static bool
-resolve(const char *text, int flags, struct address *out)
+/* "host:port", "[v6]:port", "[fe80::1%eth0]:port": how many addresses it has, at most most. */
+static size_t
+resolve(const char *text, int flags, struct address *out, size_t most)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags }, *found;
 	char host[256];
 	const char *colon = strrchr(text, ':');
-	size_t n = colon != NULL ? (size_t)(colon - text) : 0;
+	size_t n = colon != NULL ? (size_t)(colon - text) : 0, count = 0;
 
 	if (n == 0 || n >= sizeof host || colon[1] == '\0')
-		return false;
+		return 0;
 	memcpy(host, text, n);
 	host[n] = '\0';
 	if (host[0] == '[' && host[n - 1] == ']') {
@@ -288,11 +335,13 @@ resolve(const char *text, int flags, struct address *out)
 		host[n - 2] = '\0';
 	}
 	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-		return false;
-	memcpy(&out->at, found->ai_addr, found->ai_addrlen);
-	out->len = found->ai_addrlen;
+		return 0;
+	for (struct addrinfo *i = found; i != NULL && count < most; i = i->ai_next, count++) {
+		memcpy(&out[count].at, i->ai_addr, i->ai_addrlen);
+		out[count].len = i->ai_addrlen;
+	}
 	freeaddrinfo(found);
-	return true;
+	return count;
 }
 
 static mst_err
@@ -314,13 +363,16 @@ take_news(void *arg)
 {
 	struct news *n = arg;
 	struct proxy *p = n->p;
-	bool same =
-	    p->registrar.len == n->at.len && memcmp(&p->registrar.at, &n->at.at, n->at.len) == 0;
+	size_t i = 0;
 
-	if (!n->gone && p->registrar.len == 0)
-		p->registrar = n->at;
-	else if (n->gone && same)
-		p->registrar.len = 0; /* the next one that is announced takes its place */
+	while (
+	    i < p->registrar_count && (p->registrars[i].len != n->at.len ||
+	                                  memcmp(&p->registrars[i].at, &n->at.at, n->at.len) != 0))
+		i++;
+	if (n->gone && i < p->registrar_count)
+		p->registrars[i] = p->registrars[--p->registrar_count];
+	else if (!n->gone && i == p->registrar_count && i < REGISTRARS_MOST)
+		p->registrars[p->registrar_count++] = n->at;
 	free(n);
 }
 
@@ -332,7 +384,7 @@ on_registrar(void *arg, const struct dnssd_peer *peer)
 	char text[128];
 
 	snprintf(text, sizeof text, "[%s]:%u", peer->address, (unsigned)peer->port);
-	if (n == NULL || !resolve(text, AI_NUMERICHOST | AI_NUMERICSERV, &n->at)) {
+	if (n == NULL || resolve(text, AI_NUMERICHOST | AI_NUMERICSERV, &n->at, 1) == 0) {
 		free(n);
 		return;
 	}
@@ -348,7 +400,7 @@ start_listening(struct proxy *p, int *port)
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof bound;
 
-	if (!resolve(p->c.listen, AI_PASSIVE, &at))
+	if (resolve(p->c.listen, AI_PASSIVE, &at, 1) == 0)
 		return fail(MST_E_CONFIG_VALUE, p->c.listen, "no address");
 	p->listener = evconnlistener_new_bind(p->base, on_accept, p,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 128,
@@ -385,7 +437,8 @@ proxy_open(const struct proxy_config *c, struct net *n, struct proxy **out, int 
 	p->c = *c;
 	p->net = n;
 	p->base = net_loop_base(net_loop_at(n, 0));
-	if (c->registrar != NULL && !resolve(c->registrar, 0, &p->registrar)) {
+	if (c->registrar != NULL &&
+	    (p->registrar_count = resolve(c->registrar, 0, p->registrars, REGISTRARS_MOST)) == 0) {
 		e = fail(MST_E_CONFIG_VALUE, c->registrar, "no such address");
 		goto out;
 	}
