@@ -5,19 +5,16 @@
 # kills, and losses, which are acknowledged things that are not there any more.
 # A sample of the writes unless MUSTER_FULL=1. SEED repeats a run.
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/checks.bash"
 WHO=${1:?site, masa or agent}
 SEED=${SEED:-$$}
 RANDOM=$SEED
 exec 2> >(grep -v ': line [0-9]*: *[0-9]* Killed ' >&2) # the shell's obituaries
-KILLS=0 LOSSES=0 NEXT=1 USED=()
+KILLS=0
 SHIM=$BIN/tests/e2e/libe2e_shim.so
 DAEMON=site
 [ "$WHO" != masa ] || DAEMON=factory
 
-lost() {
-	LOSSES=$((LOSSES + 1))
-	bad "lost: $*"
-}
 # aim FILE MOMENT WHOSE N: as shim.c reads it.
 aim() {
 	printf '1%s%s\0%-8d%52s' "$2" "$3" "$4" ' ' >"$1.new"
@@ -26,21 +23,6 @@ aim() {
 rest() { printf 0 | dd of="$1" conv=notrunc status=none; }
 writes_of() { dd if="$1" bs=1 skip=32 count=16 status=none | tr -cd 0-9; }
 start_killable() { up "$DAEMON" "LD_PRELOAD=$SHIM" "MUSTER_KILL=$W/$DAEMON.kill"; }
-take_device() {
-	D=K-$(printf %03d $NEXT)
-	NEXT=$((NEXT + 1))
-	USED+=("$D")
-}
-# The agent, until it is through.
-through() {
-	local i
-	for i in 1 2 3 4 5; do
-		join "$1" 20 && return 0
-	done
-	bad "$1 does not get through: $(tail -1 "$W/devices/$1/agent.log")"
-	return 1
-}
-
 # --- a daemon ---
 
 count_writes() {
@@ -131,16 +113,6 @@ count_agent_writes() {
 	[ "${TOTAL:-0}" -gt 10 ] || bad "the shim counted '${TOTAL:-}' writes"
 	echo "a bootstrap makes $TOTAL writes in the agent"
 }
-# design.md D21: it is enrolled or factory-fresh, nothing else.
-whole_or_nothing() {
-	local s
-	s=$(muster-agent --config "$W/devices/$1/agent.conf" status --json 2>/dev/null | jq -r '"\(.state) \(.health)"')
-	case $s in
-	"enrolled ok" | "active ok") want "its certificate is the CA's" openssl verify -CAfile "$W/site/ca.pem" "$(ldevid "$1")" ;;
-	"fresh ok") want "nothing is stored" test ! -e "$(ldevid "$1")" ;;
-	*) lost "$1 is '$s'" ;;
-	esac
-}
 agent_kill_at_writes() {
 	local n step most=${SAMPLES:-24} moments=(b h a) i=0 fresh=0
 	step=$((TOTAL / most))
@@ -158,51 +130,6 @@ agent_kill_at_writes() {
 	done 2>/dev/null
 	echo "$i of $TOTAL writes were the last one (seed $SEED): $fresh times factory-fresh, $((i - fresh)) times enrolled"
 }
-# --- what must be there ---
-
-audit_trail() { site audit list --json --limit 1000000; }
-nothing_acknowledged_is_lost() {
-	local d s n
-	site cert list --json | jq -r '.[] | select(.state != "ordered") | .serial' | tr A-F a-f | sort >"$W/issued"
-	audit_trail | jq -r '.[].request // empty' | sort -u >"$W/audited"
-	for d in "${USED[@]}"; do
-		s=$(cert_serial "$d")
-		grep -qx "$s" "$W/issued" || lost "certificate $s of $d"
-		# Each answer that the device took is a row of the trail (design.md 3.4).
-		jq -r 'select(.outcome == "accepted" and (.step | IN("voucher", "voucher-status", "enroll", "enrollstatus"))) | "\(.request) \(.step)"' \
-			"$W/devices/$d/agent.log" 2>/dev/null >"$W/answers"
-		while read -r n s; do
-			grep -qx "$n" "$W/audited" || lost "audit row of $d, $s, request $n"
-		done <"$W/answers"
-	done
-}
-sql() { sqlite3 -readonly "$W/site/state/muster.db" "attach 'file:$W/factory/state/muster.db?mode=ro' as masa; $1"; }
-no_voucher_without_an_entry() {
-	local n
-	n=$(sql "select count(*) from exchange x where voucher is not null and not exists (select 1 from masa.masa_voucher v where v.voucher = x.voucher)")
-	same "vouchers that the MASA does not know" 0 "$n"
-	n=$(sql "select count(*) from masa.masa_voucher v where not exists (select 1 from masa.masa_log l where l.seq = v.entry)")
-	same "vouchers without an entry" 0 "$n"
-	for d in "${USED[@]}"; do
-		[ "$(factory inventory log "$d" --json | jq '[.[] | select(.signed)] | length')" -ge 1 ] || lost "voucher entry of $d"
-	done
-}
-# requirements/est.md C5: the same CSR again gets the same certificate.
-one_certificate_a_request() {
-	same "orders with more than one certificate" "" \
-		"$(sql "select hex(c.order_key) from cert c join cert_issue i using(id) group by c.order_key, c.identity having count(*) > 1")"
-	same "keys with more than one certificate" "" \
-		"$(sql "select hex(c.spki_sha256) from cert c join cert_issue i using(id) group by c.spki_sha256 having count(*) > 1")"
-	echo "$(sql 'select count(*) from cert_issue') certificates, $(sql 'select count(*) from cert where id not in (select id from cert_issue)') orders not gone through, for ${#USED[@]} devices"
-}
-hash_chains_hold() {
-	local n
-	for n in site factory; do
-		want "backup of the $n" "$n" backup create "$W/$n.backup"
-		want "its hash chains" "$n" backup verify "$W/$n.backup"
-	done
-}
-
 t a_world_is_made world_make
 [ "$FAILED" = 0 ] || finish
 # shellcheck disable=SC2046
