@@ -63,6 +63,8 @@ struct registrar_pvr_in {
 	const struct trust_verdict *client;
 	X509 *client_cert; /* the PVR's signer must be this very certificate */
 	const STACK_OF(X509) *client_chain;
+	const struct anchors *maker; /* of the client's manufacturer; NULL: then nothing goes
+	                                along in a PVR that TLS did not show */
 	X509 *own; /* shown on this very connection */
 	struct mst_clock clock;
 };

@@ -48,6 +48,49 @@ same_cert(X509 *a, X509 *b)
 	return a != NULL && b != NULL && X509_cmp(a, b) == 0;
 }
 
+static bool
+shown_by_tls(const struct registrar_pvr_in *in, X509 *cert)
+{
+	if (same_cert(cert, in->client_cert))
+		return true;
+	for (int i = 0; in->client_chain != NULL && i < sk_X509_num(in->client_chain); i++)
+		if (same_cert(cert, sk_X509_value(in->client_chain, i)))
+			return true;
+	return false;
+}
+
+/*
+ * What goes along beside the signer is of its chain, to the bit: the PVR is
+ * stored, forwarded and judged again by others, so nothing in it is idle.
+ */
+static mst_err
+judge_company(const struct registrar_pvr_in *in, const struct envelope *pvr)
+{
+	STACK_OF(X509) *all = NULL;
+	mst_err e = MST_E_NOMEM;
+	int i = 0;
+
+	while (i < sk_X509_num(pvr->certs) && shown_by_tls(in, sk_X509_value(pvr->certs, i)))
+		i++;
+	if (i == sk_X509_num(pvr->certs))
+		return MST_OK;
+	if (in->maker == NULL)
+		return MST_E_PVR_SIGNATURE;
+	if ((all = sk_X509_dup(pvr->certs)) == NULL)
+		return e;
+	for (i = 0; in->client_chain != NULL && i < sk_X509_num(in->client_chain); i++)
+		if (sk_X509_push(all, sk_X509_value(in->client_chain, i)) <= 0)
+			goto out;
+	e = chain_verify(in->maker, pvr->signer, all, &in->clock,
+	    CHAIN_NOTHING_ELSE | (in->client->manufacturer.ignore_expiry ? CHAIN_NO_LEAF_TIME : 0u),
+	    NULL);
+	if (e != MST_OK && e != MST_E_NOMEM)
+		e = MST_E_PVR_SIGNATURE;
+out:
+	sk_X509_free(all);
+	return e;
+}
+
 /* 8.2 step 6, in the order of DM-4. */
 static mst_err
 judge_proximity(struct arena *a, const struct mst_voucher_claims *c, X509 *own)
@@ -84,6 +127,8 @@ registrar_judge_pvr(struct arena *a, const struct registrar_pvr_in *in, struct r
 		return pvr_refusal(e);
 	if (!same_cert(p.request.signer, in->client_cert)) /* step 4 */
 		return MST_E_PVR_SIGNATURE;
+	if ((e = judge_company(in, &p.request)) != MST_OK)
+		return e;
 	if ((e = mst_request_check(c)) == MST_E_VOUCHER_NONCE_LENGTH)
 		return MST_E_PVR_NONCE;
 	if (e != MST_OK)
@@ -200,6 +245,12 @@ match(const struct mst_voucher_claims *v, const struct mst_voucher_claims *rvr, 
 		*why = "the voucher's nonce is not the request's";
 		return MST_E_MASA_VOUCHER;
 	}
+	/* 8366bis 8, 8.7 step 4: the pledge refuses a voucher for another issuer's device. */
+	if (v->idevid_issuer.ptr != NULL && rvr->idevid_issuer.ptr != NULL &&
+	    !mst_idevid_issuer_eq(v->idevid_issuer, rvr->idevid_issuer)) {
+		*why = "the voucher is for a device of another issuer";
+		return MST_E_MASA_VOUCHER;
+	}
 	if (v->assertion == MST_ASSERT_ABSENT) {
 		*why = "the voucher has no assertion";
 		return MST_E_MASA_VOUCHER;
@@ -218,7 +269,7 @@ registrar_judge_voucher(struct arena *a, const struct registrar_voucher_in *in, 
 		return e == MST_E_VOUCHER_SIGNATURE ? MST_E_MASA_VOUCHER : MST_E_MASA_FORMAT;
 	}
 	if (in->voucher_anchors != NULL && (e = chain_verify(in->voucher_anchors, v.signer, v.certs,
-	                                        &in->clock, 0, NULL)) != MST_OK) {
+	                                        &in->clock, CHAIN_NOTHING_ELSE, NULL)) != MST_OK) {
 		*why = "the voucher's signer does not chain to the manufacturer's voucher anchors";
 		return MST_E_MASA_VOUCHER;
 	}

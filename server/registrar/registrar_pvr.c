@@ -291,9 +291,18 @@ judge(struct run *u, const struct net_request *rq)
 		.own = u->own,
 		.clock = clock_now() };
 	const struct mst_voucher_claims *c = &u->pvr.request.claims;
+	struct snapshot *hold = NULL;
 	mst_err e = message_of(u, rq->body, &in.message);
 
-	if (e != MST_OK || (e = registrar_judge_pvr(u->a, &in, &u->pvr)) != MST_OK)
+	if (e != MST_OK)
+		return e;
+	if (u->client.class == TRUST_IDEVID &&
+	    trust_hold(u->r->c.trust, u->client.manufacturer.id, &hold, &in.maker) != MST_OK)
+		in.maker = NULL; /* fails closed */
+	e = registrar_judge_pvr(u->a, &in, &u->pvr);
+	if (hold != NULL)
+		trust_release(hold);
+	if (e != MST_OK)
 		return e;
 	u->x.pvr = in.message;
 	u->x.pvr_sha256 = mst_span_of(u->pvr.sha256, sizeof u->pvr.sha256);

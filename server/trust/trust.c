@@ -120,6 +120,31 @@ trust_free(struct trust *t)
 	free(t);
 }
 
+mst_err
+trust_hold(
+    struct trust *t, int64_t manufacturer, struct snapshot **hold, const struct anchors **out)
+{
+	struct db *db = store_reader(t->store);
+	struct snapshot *s = db != NULL ? snapshot_now(t, db) : NULL;
+
+	if (s == NULL)
+		return MST_E_NOMEM;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->list[i].id == manufacturer && s->anchors[i] != NULL) {
+			*hold = s;
+			*out = s->anchors[i];
+			return MST_OK;
+		}
+	snapshot_drop(s);
+	return MST_E_NOT_FOUND;
+}
+
+void
+trust_release(struct snapshot *hold)
+{
+	snapshot_drop(hold);
+}
+
 static void
 refuse(struct trust_verdict *v, mst_err why, const char *detail)
 {

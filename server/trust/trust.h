@@ -54,6 +54,15 @@ const struct trust_verdict *trust_judge(struct trust *t, struct net_request *rq)
 void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
     const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *out);
 
+/*
+ * A manufacturer's anchors as they are now, for judging what its devices sign.
+ * They live until the hold is given back; any thread. MST_E_NOT_FOUND.
+ */
+struct snapshot;
+MST_MUST_USE mst_err trust_hold(
+    struct trust *t, int64_t manufacturer, struct snapshot **hold, const struct anchors **out);
+void trust_release(struct snapshot *hold);
+
 /* A copy whose strings and rows lie in the arena, for work that outlives the call. MST_E_NOMEM. */
 MST_MUST_USE mst_err trust_copy(
     struct arena *a, const struct trust_verdict *v, struct trust_verdict *out);

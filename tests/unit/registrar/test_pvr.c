@@ -17,6 +17,7 @@
 static struct {
 	struct id idevid_ca, device, twin, rekeyed, other, foreign_ca, foreign, registrar, sibling;
 } pki;
+static struct anchors *maker; /* pki.idevid_ca */
 
 struct world {
 	struct arena *a;
@@ -53,6 +54,7 @@ good(struct world *w)
 	w->in.media = w->media;
 	w->in.client = &w->client;
 	w->in.client_cert = pki.device.cert;
+	w->in.maker = maker;
 	w->in.own = pki.registrar.cert;
 	w->in.clock = (struct mst_clock){ MST_CLOCK_TRUSTED, now };
 }
@@ -258,10 +260,15 @@ int
 main(void)
 {
 	struct CMUnitTest tests[sizeof rows / sizeof rows[0] + 2];
+	STACK_OF(X509) *anchors;
 	size_t n = 0;
 	int failed;
 
 	pki.idevid_ca = ID(.kind = ID_CA, .cn = "IDevID CA");
+	anchors = sk_X509_new_null();
+	if (sk_X509_push(anchors, pki.idevid_ca.cert) <= 0 ||
+	    anchors_from_stack(anchors, &maker) != MST_OK)
+		return 1;
 	pki.device =
 	    ID(.cn = "d", .kind = ID_DEVICE, .serial_number = "S-1", .issuer = &pki.idevid_ca);
 	pki.twin = ID(.cn = "d", .kind = ID_DEVICE, .serial_number = "S-1", .key = pki.device.key,
@@ -283,6 +290,8 @@ main(void)
 	tests[n++] =
 	    (struct CMUnitTest){ "8.3 claims of the RVR", test_rvr_claims, NULL, NULL, NULL };
 	failed = cmocka_run_group_tests_name("registrar_judge_pvr", tests, NULL, NULL);
+	anchors_free(maker);
+	sk_X509_free(anchors);
 	for (size_t i = 0; i < sizeof pki / sizeof(struct id); i++)
 		id_free((struct id *)&pki + i);
 	return failed;
