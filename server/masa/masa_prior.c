@@ -99,11 +99,13 @@ static mst_err
 judge_signer(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r,
     const struct envelope *pvr, struct masa_report *report)
 {
-	unsigned flags = in->policy->expiry == MASA_EXPIRY_IGNORED ? CHAIN_NO_LEAF_TIME : 0;
+	unsigned flags = CHAIN_NOTHING_ELSE;
 	mst_span serial;
 	mst_err e;
 
-	/* 10b: the certificate chains to our IDevID CA. */
+	if (in->policy->expiry == MASA_EXPIRY_IGNORED)
+		flags |= CHAIN_NO_LEAF_TIME;
+	/* 10b: the certificate chains to our IDevID CA, and what goes along is of that chain. */
 	e = chain_verify(in->policy->idevid, pvr->signer, pvr->certs, &in->clock, flags, NULL);
 	if (e != MST_OK) {
 		report->detail = arena_printf(a, "%s", cert_why());
