@@ -49,6 +49,8 @@ const char *world_path(struct world *w, const char *fmt, ...) __attribute__((for
 /* CPU seconds (utime + stime) of the daemon and its key process so far; resident bytes. */
 double daemon_cpu(const struct daemon *d);
 double daemon_key_cpu(const struct daemon *d);
+/* CPU seconds that the whole machine has worked, and those that it could have. */
+void machine_cpu(double *busy, double *all);
 struct memory {
 	double network, keys; /* KiB resident of either process */
 	double keys_own; /* of the key process, without pages it shares (libraries, fork) */
@@ -113,6 +115,7 @@ struct load {
 	double cpu_us; /* of the servers, per operation */
 	double key_cpu_us; /* the key processes' part of it */
 	double client_cpu_us;
+	double others; /* percent of the machine that neighbours took meanwhile */
 	double rss_kib; /* of the site's processes, at the end */
 	long done, failed;
 };

@@ -115,10 +115,11 @@ run(struct shared *s, int count, double seconds, void *(*body)(void *))
 	struct client clients[CLIENTS_MAX] = { 0 };
 	struct world *w = s->w;
 	struct load l = { .clients = count };
-	double from, cpu, keys;
+	double from, cpu, keys, busy, all, busy_then, all_then;
 
 	keys = daemon_key_cpu(&w->site) + daemon_key_cpu(&w->factory);
 	cpu = daemon_cpu(&w->site) + daemon_cpu(&w->factory);
+	machine_cpu(&busy_then, &all_then);
 	from = bench_now();
 	s->until = seconds != 0 ? from + seconds : 0;
 	for (int i = 0; i < count; i++) {
@@ -130,12 +131,15 @@ run(struct shared *s, int count, double seconds, void *(*body)(void *))
 	for (int i = 0; i < count; i++)
 		pthread_join(clients[i].thread, NULL);
 	l.seconds = bench_now() - from;
+	machine_cpu(&busy, &all);
 	usleep(SETTLE_US);
 	cpu = daemon_cpu(&w->site) + daemon_cpu(&w->factory) - cpu;
 	keys = daemon_key_cpu(&w->site) + daemon_key_cpu(&w->factory) - keys;
 	struct memory m = daemon_memory(&w->site);
 	l.rss_kib = m.network + m.keys;
 	sum_up(&l, clients, cpu, keys);
+	l.others = 100 * (busy - busy_then - cpu - l.client_cpu_us * (double)l.done / US_PER_S) /
+	           (all - all_then);
 	return l;
 }
 

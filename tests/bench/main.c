@@ -269,18 +269,19 @@ print_primitives(const struct primitives *a, const struct primitives *b)
 static void
 print_load(const char *what, const struct load *l)
 {
-	printf("  %-34s %3d %8.1f %8.0f %6.0f %7.0f %8.2f %8.2f %7.1f %6ld %5ld\n", what,
+	printf("  %-34s %3d %8.1f %8.0f %6.0f %7.0f %8.2f %8.2f %7.1f %6.0f%% %6ld %5ld\n", what,
 	    l->clients, l->rate, l->cpu_us, l->key_cpu_us, l->client_cpu_us, l->p50_ms, l->p99_ms,
-	    l->rss_kib / 1024, l->done, l->failed);
+	    l->rss_kib / 1024, l->others, l->done, l->failed);
 }
 
 static void
 print_loads(const struct results *r)
 {
 	printf("\nLoads, durable (CPU in us per operation: server with key process; its key "
-	       "process; client)\n  %-34s %3s %8s %8s %6s %7s %8s %8s %7s %6s %5s\n",
-	    "", "n", "per s", "server", "key", "client", "p50 ms", "p99 ms", "RSS MB", "done",
-	    "fail");
+	       "process; client; others: the share of the machine that other programs took)\n  "
+	       "%-34s %3s %8s %8s %6s %7s %8s %8s %7s %7s %6s %5s\n",
+	    "", "n", "per s", "server", "key", "client", "p50 ms", "p99 ms", "RSS MB", "others",
+	    "done", "fail");
 	for (int i = 0; i < COUNTS; i++)
 		print_load("EST, new mutual TLS connection", &r->fresh[i]);
 	for (int i = 0; i < COUNTS; i++)

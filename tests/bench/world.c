@@ -233,6 +233,21 @@ daemon_key_cpu(const struct daemon *d)
 	return process_cpu(d->key_pid);
 }
 
+void
+machine_cpu(double *busy, double *all)
+{
+	unsigned long t[8] = { 0 };
+	FILE *f = fopen("/proc/stat", "r");
+	double tick = (double)sysconf(_SC_CLK_TCK);
+
+	if (f == NULL || fscanf(f, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &t[0], &t[1], &t[2],
+	                     &t[3], &t[4], &t[5], &t[6], &t[7]) != 8)
+		bench_die("/proc/stat cannot be read");
+	fclose(f);
+	*busy = (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / tick;
+	*all = *busy + (double)(t[3] + t[4]) / tick;
+}
+
 static double
 rollup(pid_t pid, const char *field)
 {
