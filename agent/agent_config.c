@@ -1,47 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent_config.h"
 
-#include <confuse.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/file.h"
+#include "host/conf.h"
 #include "host/log.h"
-
-#define CONFIG_BYTES (1 << 20)
-/*
- * libconfuse takes the end of the file for the end of every open section. This
- * option is set behind the text: it is only known outside of all sections.
- */
-#define SENTINEL "end-of-file"
-
-static _Thread_local char why[512];
-static _Thread_local const char *reading; /* a section does not know its file */
 
 const char *
 agent_config_why(void)
 {
-	return why;
+	return conf_why();
 }
 
-static void
-on_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	int n = snprintf(why, sizeof why, "%s:%d: ", reading, cfg != NULL ? cfg->line : 0);
+/* --- values that have a range or a set of words --- */
 
-	if (n > 0 && (size_t)n < sizeof why)
-		vsnprintf(why + n, sizeof why - (size_t)n, fmt, ap);
-}
-
-/* --- values that have a range or a set of words; refused where they stand, with the line --- */
-
-struct range {
-	const char *name;
-	long least, most;
-};
-static const struct range ranges[] = {
+static const struct conf_range ranges[] = {
 	{ "stall", 1, 60 },
 	{ "retry_after_cap", 1, 60 }, /* RFC 8995 5.6: MUST NOT be more */
 	{ "pending_max", 60, 345600 }, /* 5.6: four days */
@@ -50,64 +26,18 @@ static const struct range ranges[] = {
 	{ "backoff_first", 1, 3600 },
 	{ "backoff_max", 1, 3600 }, /* RFC 8995 4.1: at most an hour */
 	{ "answer_max", 1, 600 },
+	{ "renew_after", 0.05, 0.9 },
 };
 
-static int
-check_int(cfg_t *cfg, cfg_opt_t *opt)
-{
-	long v = cfg_opt_getnint(opt, 0);
-
-	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-		if (strcmp(ranges[i].name, cfg_opt_name(opt)) == 0 &&
-		    (v < ranges[i].least || v > ranges[i].most)) {
-			cfg_error(cfg, "%s is %ld; it must be from %ld to %ld", ranges[i].name, v,
-			    ranges[i].least, ranges[i].most);
-			return -1;
-		}
-	return 0;
-}
-
-static int
-check_float(cfg_t *cfg, cfg_opt_t *opt)
-{
-	double v = cfg_opt_getnfloat(opt, 0);
-
-	if (v >= 0.05 && v <= 0.9) /* false for NaN */
-		return 0;
-	cfg_error(cfg, "%s is %g; it must be from 0.05 to 0.9", cfg_opt_name(opt), v);
-	return -1;
-}
-
-struct words {
-	const char *name, *allowed;
-};
-static const struct words words[] = {
+static const struct conf_words words[] = {
 	{ "format", "json journald text" },
 	{ "level", "debug info warning error" },
 	{ "clock", "trusted untrusted none" },
 	{ "voucher", "cms jws" },
 };
 
-static int
-check_word(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *v = cfg_opt_getnstr(opt, 0);
-
-	for (size_t i = 0; v != NULL && i < sizeof words / sizeof words[0]; i++) {
-		char padded[128], want[128];
-
-		if (strcmp(words[i].name, cfg_opt_name(opt)) != 0)
-			continue;
-		snprintf(padded, sizeof padded, " %s ", words[i].allowed);
-		snprintf(want, sizeof want, " %s ", v);
-		if (v[0] == '\0' || strchr(v, ' ') != NULL || strstr(padded, want) == NULL) {
-			cfg_error(cfg, "%s is \"%s\"; it must be one of: %s", words[i].name, v,
-			    words[i].allowed);
-			return -1;
-		}
-	}
-	return 0;
-}
+static const struct conf_rules rules = { ranges, sizeof ranges / sizeof ranges[0], words,
+	sizeof words / sizeof words[0] };
 
 /* --- the schema; defaults are those of requirements section 9 --- */
 
@@ -124,25 +54,7 @@ static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT),
 	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_STR("voucher", "cms", CFGF_NONE),
 	CFG_BOOL("refuse_nonceless", cfg_false, CFGF_NONE), CFG_STR("clock", "trusted", CFGF_NONE),
 	CFG_FLOAT("renew_after", 2.0 / 3, CFGF_NONE), CFG_SEC("timers", timer_opts, CFGF_NONE),
-	CFG_SEC("log", log_opts, CFGF_NONE), CFG_INT(SENTINEL, 0, CFGF_NONE), CFG_END() };
-
-static void
-watch_values(cfg_t *cfg, const char *prefix, cfg_opt_t *list)
-{
-	for (cfg_opt_t *o = list; o->name != NULL; o++) {
-		char name[128];
-
-		snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] ? "|" : "", o->name);
-		if (o->type == CFGT_INT)
-			cfg_set_validate_func(cfg, name, check_int);
-		else if (o->type == CFGT_FLOAT)
-			cfg_set_validate_func(cfg, name, check_float);
-		else if (o->type == CFGT_STR)
-			cfg_set_validate_func(cfg, name, check_word);
-		else if (o->type == CFGT_SEC)
-			watch_values(cfg, name, o->subopts);
-	}
-}
+	CFG_SEC("log", log_opts, CFGF_NONE), CONF_LAST, CFG_END() };
 
 /* --- from libconfuse's tree to the struct --- */
 
@@ -158,8 +70,7 @@ fail(struct reader *r, cfg_t *at, mst_err e, const char *words_)
 	if (r->err != MST_OK)
 		return;
 	r->err = e;
-	snprintf(why, sizeof why, "%s:%d: %s", r->out->path, at != NULL ? at->line : 1,
-	    words_ != NULL ? words_ : "out of memory");
+	conf_say(r->out->path, at, words_);
 }
 
 static const char *
@@ -314,52 +225,21 @@ read_all(struct reader *r, cfg_t *cfg)
 	read_timers(r, cfg_getsec(cfg, "timers"));
 }
 
-static mst_err
-parse_text(cfg_t *cfg, const char *name, const char *text_)
-{
-	char *whole = NULL;
-	FILE *f = NULL;
-	mst_err e = MST_E_NOMEM;
-
-	reading = name;
-	if (asprintf(&whole, "%s\n" SENTINEL " = 1\n", text_) < 0 ||
-	    (f = fmemopen(whole, strlen(whole), "r")) == NULL)
-		goto out;
-	e = MST_E_CONFIG_SYNTAX;
-	if (cfg_parse_fp(cfg, f) == CFG_SUCCESS && cfg_getint(cfg, SENTINEL) == 1)
-		e = MST_OK;
-	else if (strstr(why, SENTINEL) != NULL || strstr(why, "cannot be read") != NULL)
-		snprintf(why, sizeof why, "%s: a section or string is not closed at the end", name);
-out:
-	if (f != NULL)
-		fclose(f);
-	free(whole);
-	return e;
-}
-
 mst_err
 agent_config_parse(struct arena *a, const char *name, const char *text_, struct agent_config *out)
 {
 	struct agent_config c = { 0 };
 	struct reader r = { a, &c, MST_OK };
-	cfg_t *cfg = cfg_init(opts, CFGF_NONE);
+	cfg_t *cfg = NULL;
 	char *copy = arena_str(a, mst_span_str(name));
 
-	c.path = arena_str(a, mst_span_str(name));
-	if (cfg == NULL || copy == NULL || c.path == NULL) {
-		r.err = MST_E_NOMEM;
-		goto out;
-	}
-	snprintf(why, sizeof why, "%s: cannot be read", name);
-	cfg_set_error_function(cfg, on_error);
-	watch_values(cfg, "", opts);
+	if (copy == NULL || (c.path = arena_str(a, mst_span_str(name))) == NULL)
+		return MST_E_NOMEM;
 	c.folder = dirname(copy);
-	r.err = parse_text(cfg, name, text_);
-	if (r.err == MST_OK)
-		read_all(&r, cfg);
-out:
-	if (cfg != NULL)
-		cfg_free(cfg);
+	if ((r.err = conf_parse(opts, &rules, name, text_, &cfg)) != MST_OK)
+		return r.err;
+	read_all(&r, cfg);
+	cfg_free(cfg);
 	if (r.err == MST_OK)
 		*out = c;
 	return r.err;
@@ -369,17 +249,11 @@ mst_err
 agent_config_load(struct arena *a, const char *path, struct agent_config *out)
 {
 	mst_span bytes;
-	mst_err e = file_read(a, path, CONFIG_BYTES, &bytes);
+	mst_err e = conf_load(a, path, &bytes);
 	char *absolute;
 
-	if (e != MST_OK) {
-		snprintf(why, sizeof why, "%s", file_why());
+	if (e != MST_OK)
 		return e;
-	}
-	if (memchr(bytes.ptr, 0, bytes.len) != NULL) {
-		snprintf(why, sizeof why, "%s: a NUL byte stands in the file", path);
-		return MST_E_CONFIG_SYNTAX;
-	}
 	absolute = realpath(path, NULL);
 	e = agent_config_parse(a, absolute != NULL ? absolute : path, (const char *)bytes.ptr, out);
 	free(absolute);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "agent/agent_store.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/notify.h"
 
 static const char usage[] =
     "Usage: muster-agent --config FILE [--once] [--timeout SECONDS]\n"
@@ -42,28 +41,6 @@ struct options {
 	long timeout;
 	bool once, json;
 };
-
-/* Type=notify of systemd.service(5), without its library. */
-static void
-tell_service_manager(const char *news)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	socklen_t len;
-	int fd;
-
-	if (path == NULL || strlen(path) >= sizeof to.sun_path)
-		return;
-	memcpy(to.sun_path, path, strlen(path));
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
-		return;
-	if (sendto(fd, news, strlen(news), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
-		log_line(LOG_WARNING_, "the service manager was not told: %s", strerror(errno));
-	close(fd);
-}
 
 static int
 fail(mst_err e, const char *words, int code)
@@ -134,10 +111,10 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 		return fail(MST_E_NOMEM, "no thread", AGENT_FAILED);
 	}
 	if (task == AGENT_DAEMON)
-		tell_service_manager("READY=1\n");
+		notify_service_manager("READY=1\n");
 	code = (int)agent_run(l.agent, task, timeout);
 	if (task == AGENT_DAEMON)
-		tell_service_manager("STOPPING=1\n");
+		notify_service_manager("STOPPING=1\n");
 	e = agent_verdict(l.agent);
 	pthread_kill(thread, SIGUSR2);
 	pthread_join(thread, NULL);

@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/log.h"
+#include "host/notify.h"
 #include "server/admin/admin.h"
 #include "server/roles.h"
 
@@ -31,28 +30,6 @@ static const char usage[] =
 
 static struct roles *running;
 static volatile sig_atomic_t key_process_died;
-
-/* Type=notify of systemd.service(5), without its library. */
-static void
-tell_service_manager(const char *news)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	socklen_t len;
-	int fd;
-
-	if (path == NULL || strlen(path) >= sizeof to.sun_path)
-		return;
-	memcpy(to.sun_path, path, strlen(path));
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
-		return;
-	if (sendto(fd, news, strlen(news), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
-		log_line(LOG_WARNING_, "the service manager was not told: %s", strerror(errno));
-	close(fd);
-}
 
 /* One thread waits for the signals that the others have blocked. */
 static void *
@@ -101,9 +78,9 @@ serve(const struct config *c, enum roles_mode mode)
 		return 1;
 	}
 	log_line(LOG_INFO_, "musterd %s runs from %s", MUSTER_VERSION, c->path);
-	tell_service_manager("READY=1\n");
+	notify_service_manager("READY=1\n");
 	e = roles_run(running);
-	tell_service_manager("STOPPING=1\n");
+	notify_service_manager("STOPPING=1\n");
 	pthread_kill(thread, SIGTERM);
 	pthread_join(thread, NULL);
 	roles_free(running);
