@@ -398,11 +398,20 @@ trust_judge(struct trust *t, struct net_request *rq)
 	static const struct trust_verdict no_memory = { .class = TRUST_REFUSED,
 		.why = MST_E_NOMEM,
 		.detail = "no memory to judge the client" };
+	static const struct trust_verdict no_clock = { .class = TRUST_REFUSED,
+		.why = MST_E_CLOCK,
+		.detail = "this machine's clock is before the build date" };
 	struct net_peer *peer = rq->peer;
 	struct db *db = store_reader(t->store);
 	struct mst_clock clock = clock_now();
 	struct note *n = peer->note;
 
+	/*
+	 * CLK-2: a clock that went wrong while the daemon ran. Dates are not judged
+	 * by such a clock, and what had expired would be taken again.
+	 */
+	if (clock.trust != MST_CLOCK_TRUSTED)
+		return &no_clock;
 	if (n != NULL && n->generation == manufacturer_generation(db)) {
 		judge_again(db, peer->leaf, &clock, n);
 		return &n->verdict;
