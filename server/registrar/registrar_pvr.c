@@ -708,6 +708,9 @@ store_voucher(struct db *db, struct run *u, struct device *d)
 	bool again = d->state == DEVICE_ACTIVE || d->state == DEVICE_ENROLLED;
 	mst_err e;
 
+	/* What an operator forgave was the history of the key that was there then. */
+	if (!mst_span_eq(d->idevid_spki_sha256, u->client.spki_sha256))
+		d->audit_override = 0;
 	bind_idevid(u, d);
 	d->state = DEVICE_VOUCHER;
 	d->voucher_at = u->x.answered;

@@ -77,6 +77,35 @@ test_voucher_binds_key(void **state)
 	id_free(&other);
 }
 
+static mst_err
+forgive(struct db *db, void *arg)
+{
+	struct device *d = arg;
+
+	d->audit_override = 1;
+	return device_save(db, d);
+}
+
+/* AUD-6: an operator forgave the history of one device, not of another of its name. */
+static void
+test_override_binds_key(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id other = namesake_of(serial);
+	struct device row;
+
+	(void)state;
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RF="))).status, 200);
+	row = site_row(serial);
+	site_write(forgive, &row);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RG="))).status, 200);
+	assert_int_equal(site_row(serial).audit_override, 1);
+	assert_int_equal(site_ask(&other, site_pvr(&other, serial, N("RH="))).status, 200);
+	assert_int_equal(site_row(serial).audit_override, 0);
+	id_free(&other);
+}
+
 /* TEL-3: the verdict on a voucher comes from the key that it was given to. */
 static void
 test_report_of_another_key(void **state)
@@ -128,6 +157,8 @@ main(void)
 		{ "EST-3 a namesake that asks gets nothing of the first one's",
 		    test_asking_is_not_having, start_good, NULL, NULL },
 		{ "EST-3 a namesake with a voucher of its own starts anew", test_voucher_binds_key,
+		    start_good, NULL, NULL },
+		{ "AUD-6 an override is not inherited by a namesake", test_override_binds_key,
 		    start_good, NULL, NULL },
 		{ "TEL-3 voucher_status of a namesake", test_report_of_another_key, start_good,
 		    NULL, (void *)(uintptr_t) "voucher_status" },
