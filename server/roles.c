@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "host/password.h"
 #include "server/roles.h"
 
 #include <pthread.h>
@@ -521,7 +522,7 @@ open_admin(struct roles *r)
 		.organization = r->c->masa != NULL ? r->c->masa->organization : NULL,
 		.reload = reload,
 		.reload_arg = r,
-		.password_hash = masa_password_hash };
+		.password_hash = password_hash };
 	mst_err e = admin_new(&c, &r->admin);
 
 	return e == MST_OK ? e : failed(e, "admin", NULL);

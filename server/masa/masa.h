@@ -54,10 +54,4 @@ const struct net_route *masa_routes(const struct masa *m, size_t *count);
 /* Customers are read again before the next request (else within a second). Any thread. */
 void masa_reload(struct masa *m);
 
-/*
- * What masa_customer.password_hash holds: "pbkdf2-sha256$ROUNDS$SALT$HASH". The
- * text lies in the arena. MST_E_USAGE for an empty password, MST_E_RANDOM, _NOMEM.
- */
-MST_MUST_USE mst_err masa_password_hash(struct arena *a, mst_span password, const char **out);
-
 #endif

@@ -18,13 +18,6 @@ int64_t masa_rate_take(struct masa_rate *r, const char *name, int64_t now_us);
 int64_t masa_rate_look(struct masa_rate *r, const char *name, int64_t now_us);
 
 /* --- masa_password.c --- */
-/* Constant-time over the hash; work is that of stored (of a stand-in when NULL, and then the answer
- * is a refusal). MST_E_HTTP_AUTH. */
-MST_MUST_USE mst_err masa_password_check(mst_span password, const char *stored);
-/* "Basic <base64>" into user and password, in the arena. MST_E_HTTP_AUTH. */
-MST_MUST_USE mst_err masa_basic_parse(
-    struct arena *a, const char *authorization, mst_span *user, mst_span *password);
-
 /*
  * One thread that hashes passwords, since a hash takes longer than a loop may
  * stand still. done runs on the loop's thread. Success is remembered for five

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/password.h"
 #include "host/clock.h"
 #include "host/log.h"
 #include "server/masa/masa_room.h"
@@ -183,7 +184,7 @@ by_basic(struct asking *k)
 		k->next(k->arg, MST_E_CUSTOMER_RATE, wait);
 		return;
 	}
-	e = masa_basic_parse(k->rq->arena, k->rq->authorization, &job->user, &job->password);
+	e = password_basic(k->rq->arena, k->rq->authorization, &job->user, &job->password);
 	if (e != MST_OK) {
 		checked(k, e);
 		return;

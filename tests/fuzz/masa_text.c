@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/password.h"
 #include "server/masa/masa_room.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	e = masa_accept_judge(text, MST_MEDIA_CMS_JSON);
 	if (e != MST_OK && e != MST_E_MEDIA_ACCEPT && e != MST_E_MEDIA_UNSUPPORTED)
 		abort();
-	if (masa_basic_parse(a, text, &user, &password) == MST_OK &&
+	if (password_basic(a, text, &user, &password) == MST_OK &&
 	    user.len + password.len >= strlen(text))
 		abort();
 	arena_free(a);

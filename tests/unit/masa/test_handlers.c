@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/password.h"
 #include "host/clock.h"
 #include "tests/unit/masa/support_server.h"
 
@@ -295,7 +296,7 @@ basic_world(struct world *w)
 	w->customers[0].anchors_pem = MST_NONE;
 	w->customers[0].user = "site";
 	assert_int_equal(
-	    masa_password_hash(w->a, MST_LIT("secret"), &w->customers[0].password_hash), MST_OK);
+	    password_hash(w->a, MST_LIT("secret"), &w->customers[0].password_hash), MST_OK);
 	server_be(w);
 }
 
