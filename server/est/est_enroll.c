@@ -176,7 +176,23 @@ answer(struct run *u)
 		refuse(u, e);
 }
 
-/* The gate once more, inside the transaction: it may have closed meanwhile. */
+/* Inside the transaction: device or certificate may have been taken back meanwhile (A4). */
+static mst_err
+gate_again(struct run *u, struct db *db, const struct device *d)
+{
+	struct cert_row now;
+	mst_err e;
+
+	if (u->client.class == TRUST_LDEVID) {
+		e = cert_by_serial(db, u->rq->arena, u->client.row.serial, &now);
+		if (e != MST_OK)
+			return e;
+		if (now.state != CERT_ISSUED)
+			return MST_E_TLS_LDEVID_REVOKED;
+	}
+	return gate(u, d);
+}
+
 static mst_err
 record(struct run *u, struct db *db, bool again)
 {
@@ -186,7 +202,7 @@ record(struct run *u, struct db *db, bool again)
 
 	if (e != MST_OK && e != MST_E_NOT_FOUND)
 		return e;
-	if ((e = gate(u, known ? &d : NULL)) != MST_OK)
+	if ((e = gate_again(u, db, known ? &d : NULL)) != MST_OK)
 		return e;
 	if (known) {
 		if (u->op != EST_REENROLL && !(again && d.state == DEVICE_ACTIVE))
@@ -262,7 +278,7 @@ place(struct db *db, void *arg)
 
 	if (e != MST_OK && e != MST_E_NOT_FOUND)
 		return e;
-	if ((e = gate(u, e == MST_OK ? &d : NULL)) != MST_OK ||
+	if ((e = gate_again(u, db, e == MST_OK ? &d : NULL)) != MST_OK ||
 	    (e = est_manual_place(u->est, db, u->rq->arena, &u->order, &u->placed)) != MST_OK)
 		return e;
 	return u->placed != EST_PLACED_NOW ? MST_OK
