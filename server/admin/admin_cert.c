@@ -262,7 +262,32 @@ struct revoke_note {
 	mst_span serial;
 };
 
-/* The device loses its standing with its certificate. */
+/*
+ * A certificate that was issued is taken back because its device is not to be
+ * trusted: then neither is the bootstrap that it may have begun meanwhile, or
+ * a thief who keeps asking for vouchers would never be shut out.
+ */
+static bool
+loses_standing(const struct device *d)
+{
+	switch (d->state) {
+	case DEVICE_SEEN:
+	case DEVICE_PENDING:
+	case DEVICE_VOUCHER:
+	case DEVICE_ENROLLED:
+	case DEVICE_ACTIVE:
+	case DEVICE_STALE: return true;
+	case DEVICE_PLANNED:
+	case DEVICE_QUARANTINED:
+	case DEVICE_REVOKED:
+	case DEVICE_RETIRED:
+	case DEVICE_STATE_COUNT: break;
+	}
+	return false;
+}
+
+/* The device loses its standing with its certificate; a rejected order (never issued) is no such
+ * thing. */
 static mst_err
 note_revocation(struct db *db, void *arg)
 {
@@ -272,8 +297,8 @@ note_revocation(struct db *db, void *arg)
 	mst_err e = cert_by_serial(db, n->call->a, n->serial, &c);
 
 	if (e == MST_OK && c.device != 0 &&
-	    (e = device_by_id(db, n->call->a, c.device, &d)) == MST_OK &&
-	    (d.state == DEVICE_ENROLLED || d.state == DEVICE_ACTIVE || d.state == DEVICE_STALE)) {
+	    (e = device_by_id(db, n->call->a, c.device, &d)) == MST_OK && c.issued_at != 0 &&
+	    loses_standing(&d)) {
 		d.state = DEVICE_REVOKED;
 		e = device_save(db, &d);
 	}

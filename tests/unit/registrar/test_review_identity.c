@@ -10,8 +10,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "server/admin/admin.h"
 #include "tests/unit/registrar/support_site.h"
 
 #define GOOD "{\"version\":1,\"status\":true}"
@@ -125,6 +129,62 @@ test_report_of_another_key(void **state)
 	id_free(&other);
 }
 
+/* What an operator types, through the channel that the daemon serves. */
+static void
+command(const char *line)
+{
+	struct admin_config c = { .store = site.store,
+		.keys = site.keys,
+		.net = site.net,
+		.ca = site.ca,
+		.ca_loop = site.loops[0],
+		.roles = "registrar" };
+	struct admin *admin;
+	int in[2], out[2];
+	char text[8192];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, in), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, out), 0);
+	assert_int_equal(write(in[0], line, strlen(line)), (ssize_t)strlen(line));
+	shutdown(in[0], SHUT_WR);
+	assert_int_equal(admin_new(&c, &admin), MST_OK);
+	admin_serve(admin, in[1], out[1]);
+	admin_free(admin);
+	close(out[1]);
+	n = read(out[0], text, sizeof text);
+	assert_true(n > 0); /* this site signs no CRL; the revocation itself is recorded */
+	close(in[0]);
+	close(in[1]);
+	close(out[0]);
+}
+
+/* A4: taking back its certificate shuts out a device that is about to bootstrap again, too. */
+static void
+test_revoked_while_bootstrapping(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	const ASN1_INTEGER *number;
+	struct id ldevid;
+	char line[256], hex[64] = "";
+
+	(void)state;
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RI="))).status, 200);
+	ldevid = site_ldevid(serial);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RJ="))).status, 200);
+	assert_int_equal(site_row(serial).state, DEVICE_VOUCHER);
+	number = X509_get0_serialNumber(ldevid.cert);
+	for (int i = 0; i < ASN1_STRING_length(number) && i < 20; i++)
+		snprintf(hex + 2 * i, 3, "%02x", ASN1_STRING_get0_data(number)[i]);
+	snprintf(
+	    line, sizeof line, "{\"verb\":\"cert.revoke\",\"args\":{\"serial\":\"%s\"}}\n", hex);
+	command(line);
+	assert_int_equal(site_row(serial).state, DEVICE_REVOKED);
+	assert_int_not_equal(site_ask(d, site_pvr(d, serial, N("RK="))).status, 200);
+	id_free(&ldevid);
+}
+
 static int
 setup(void **state)
 {
@@ -159,6 +219,8 @@ main(void)
 		{ "EST-3 a namesake with a voucher of its own starts anew", test_voucher_binds_key,
 		    start_good, NULL, NULL },
 		{ "AUD-6 an override is not inherited by a namesake", test_override_binds_key,
+		    start_good, NULL, NULL },
+		{ "A4 revoked while it bootstraps again", test_revoked_while_bootstrapping,
 		    start_good, NULL, NULL },
 		{ "TEL-3 voucher_status of a namesake", test_report_of_another_key, start_good,
 		    NULL, (void *)(uintptr_t) "voucher_status" },
