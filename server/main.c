@@ -110,7 +110,8 @@ main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 } };
 	const char *path = NULL;
-	int mode = ROLES_SERVE, check = 0, o;
+	enum roles_mode mode = ROLES_SERVE;
+	int check = 0, o;
 	struct arena *a = arena_new(0);
 	struct config c;
 	mst_err e;
