@@ -83,6 +83,18 @@ cli_number(const struct cli *c, const char *name, long otherwise, long least, lo
 	return v;
 }
 
+bool
+cli_is_heading(const char *cell, size_t n)
+{
+	static const char *const headings[] = { "serial", "serials", "serialnumber",
+		"serial-number", "serial_number", "serial number", "serial no", "serial no." };
+
+	for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++)
+		if (strlen(headings[i]) == n && strncasecmp(cell, headings[i], n) == 0)
+			return true;
+	return false;
+}
+
 const char *
 cli_config(const struct cli *c)
 {

@@ -93,6 +93,9 @@ void cli_table(
 int cli_daemon(
     const struct cli *c, const char *verb, json_t *args, const char *progress, json_t **data);
 
+/* The heading of a CSV's first column, not a serial number that begins like one ("SERIAL-17"). */
+bool cli_is_heading(const char *cell, size_t n);
+
 /* main's work, for tests: returns the exit code. */
 int cli_run(int argc, char **argv);
 

@@ -135,7 +135,7 @@ read_serials(char *bytes)
 			line++;
 			n -= 2;
 		}
-		if (n == 0 || (json_array_size(list_) == 0 && strncasecmp(line, "serial", 6) == 0))
+		if (n == 0 || (json_array_size(list_) == 0 && cli_is_heading(line, n)))
 			continue;
 		if (json_array_append_new(list_, json_stringn(line, n)) != 0) {
 			json_decref(list_);

@@ -124,8 +124,14 @@ issue_list(struct issue *in, const char *path)
 	text = arena_str(c->a, bytes);
 	for (char *line = strtok_r(text, "\r\n", &save); line != NULL && code == CLI_OK;
 	     line = strtok_r(NULL, "\r\n", &save)) {
-		line[strcspn(line, ",;\t")] = '\0';
-		if (done == 0 && strncasecmp(line, "serial", 6) == 0) {
+		size_t n = strcspn(line, ",;\t");
+
+		line[n] = '\0';
+		if (n >= 2 && line[0] == '"' && line[n - 1] == '"') {
+			n -= 2;
+			(++line)[n] = '\0';
+		}
+		if (done == 0 && cli_is_heading(line, n)) {
 			of--;
 			continue;
 		}
