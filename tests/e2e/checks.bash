@@ -36,7 +36,7 @@ whole_or_nothing() {
 # --- what must be there ---
 
 nothing_acknowledged_is_lost() {
-	local d s n
+	local d s n checked=0
 	site cert list --json | jq -r '.[] | select(.state != "ordered") | .serial' | tr A-F a-f | sort >"$W/issued"
 	site audit list --json --limit 1000000 | jq -r '.[].request // empty' | sort -u >"$W/audited"
 	for d in "${USED[@]}"; do
@@ -46,9 +46,12 @@ nothing_acknowledged_is_lost() {
 		jq -rR 'fromjson? | select(.outcome == "accepted" and (.step | IN("voucher", "voucher-status", "enroll", "enrollstatus"))) | "\(.request) \(.step)"' \
 			"$W/devices/$d/agent.log" 2>/dev/null >"$W/answers"
 		while read -r n s; do
+			checked=$((checked + 1))
 			grep -qx "$n" "$W/audited" || lost "audit row of $d, $s, request $n"
 		done <"$W/answers"
 	done
+	echo "looked for ${#USED[@]} certificates and $checked rows of the trail"
+	[ "$checked" -gt "${#USED[@]}" ] || bad "only $checked answers to look for"
 }
 sql() { sqlite3 -readonly "$W/site/state/muster.db" "attach 'file:$W/factory/state/muster.db?mode=ro' as masa; $1"; }
 no_voucher_without_an_entry() {

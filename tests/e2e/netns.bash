@@ -53,8 +53,8 @@ world() {
 	mkdir "$W/proxy" "$W/devices"
 	printf 'state = "state"\nproxy {\n\tlisten = "[::]:8444"\n\tdiscover = true\n\tannounce = "Proxy of the test"\n}\n' >"$W/proxy/muster.conf"
 	PORT[proxy]=1
-	devices NO-CAPTURE-HAS-ME
-	sed -i 's/^registrars.*/discover = true/' "$W/devices/NO-CAPTURE-HAS-ME/agent.conf"
+	devices SERIAL-IN-NO-CAPTURE
+	sed -i 's/^registrars.*/discover = true/' "$W/devices/SERIAL-IN-NO-CAPTURE/agent.conf"
 }
 # start NAMESPACE: the daemon in it
 start() {
@@ -69,7 +69,7 @@ capture() { # NAMESPACE LINK FILE
 	until_true 10 test -s "$W/$3.pcap" || bad "no capture: $(tail -1 "$W/capture-$1.log")"
 }
 bootstrap() {
-	local d=$W/devices/NO-CAPTURE-HAS-ME
+	local d=$W/devices/SERIAL-IN-NO-CAPTURE
 	capture pledge proxy pledge
 	capture site proxy registrar
 	start factory
@@ -77,7 +77,7 @@ bootstrap() {
 	start proxy
 	inside pledge muster-agent --config "$d/agent.conf" --once --timeout 60 >>"$d/agent.log" 2>&1
 	same "the agent's end" 0 $?
-	enrolled NO-CAPTURE-HAS-ME || bad "not enrolled: $(tail -2 "$d/agent.log")"
+	enrolled SERIAL-IN-NO-CAPTURE || bad "not enrolled: $(tail -2 "$d/agent.log")"
 	want "it came through the proxy" grep -q '"peer":"[^"]*\(10.91.1.2\|fe80[^"]*\):8444' "$d/agent.log"
 	sleep 0.5
 	down capture-pledge INT
@@ -87,11 +87,11 @@ nothing_in_clear() {
 	local f w
 	for f in pledge registrar; do
 		[ "$(stat -c %s "$W/$f.pcap" 2>/dev/null || echo 0)" -gt 8000 ] || bad "the capture $f has only $(stat -c %s "$W/$f.pcap") bytes"
-		for w in NO-CAPTURE-HAS-ME 'Acme Devices' 'Example Site' 'IDevID CA' 'Domain CA' requestvoucher simpleenroll; do
+		for w in SERIAL-IN-NO-CAPTURE 'Acme Devices' 'Example Site' 'IDevID CA' 'Domain CA' requestvoucher simpleenroll; do
 			! grep -qaF "$w" "$W/$f.pcap" || bad "'$w' is in the capture of the $f's link"
 		done
 		# the same words as UTF-16, and DER of the serial in base64, are no better
-		! grep -qaF "$(printf 'NO-CAPTURE-HAS-ME' | base64 | cut -c1-24)" "$W/$f.pcap" || bad "the serial in base64"
+		! grep -qaF "$(printf 'SERIAL-IN-NO-CAPTURE' | base64 | cut -c1-24)" "$W/$f.pcap" || bad "the serial in base64"
 	done
 	# What a search that finds nothing is worth: the same search finds what is there.
 	want "DNS-SD is in the capture" grep -qaF '_brski-proxy' "$W/pledge.pcap"
