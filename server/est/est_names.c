@@ -389,6 +389,9 @@ judge_same(struct arena *a, const struct est_csr_in *in, const X509_NAME *subjec
 {
 	bool renews = in->op == EST_REENROLL;
 
+	/* R4: a name that one CA gave is no claim to the same name at another CA of the site. */
+	if (strcmp(in->row->ca, in->profile->label) != 0)
+		return refuse(words, MST_E_EST_CLIENT_CERT, "the certificate is of another CA");
 	if (!same_subject(subject, in->row->subject))
 		return refuse(words, renews ? MST_E_CSR_REENROLL_SUBJECT : MST_E_CSR_SUBJECT,
 		    "not the subject of the client's certificate");
