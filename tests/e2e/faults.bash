@@ -69,10 +69,11 @@ masa_down_before_requestvoucher() {
 }
 # At its n-th write the MASA is killed and stays away until the device has given up once.
 masa_down_in_the_flow() {
-	local n total p enrolled_first=0 fresh=0
+	local n step=3 enrolled_first=0 fresh=0
+	[ -z "${MUSTER_FULL:-}" ] || step=1
 	head -c 64 /dev/zero >"$W/kill"
 	down factory
-	for ((n = 1 + RANDOM % 3; n <= 25; n += 2)); do
+	for ((n = 1 + RANDOM % 3; n <= 25; n += step)); do
 		printf '0bm\0%-8d%52s' "$n" ' ' >"$W/kill"
 		want "MASA" up factory "LD_PRELOAD=$SHIM" "MUSTER_KILL=$W/kill"
 		printf 1 | dd of="$W/kill" conv=notrunc status=none

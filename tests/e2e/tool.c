@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PORTS_MOST 64
@@ -42,21 +43,33 @@ loopback(int port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
+/*
+ * Below the range from which the kernel takes the ports of clients: a daemon
+ * that is killed and started again finds its port free.
+ */
 static int
 ports(int n)
 {
-	for (int i = 0; i < n && i < PORTS_MOST;
-	     i++) { /* all stay bound to the end: no two alike */
-		struct sockaddr_in at = loopback(0);
-		socklen_t len = sizeof at;
+	struct timespec now;
+	int found = 0;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	seed = (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 32;
+	for (int tries = 0; found < n && found < PORTS_MOST && tries < 10000; tries++) {
+		int port = 10000 + (int)(draw() % 22000);
+		struct sockaddr_in at = loopback(port);
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-		if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
-		    getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+		if (fd < 0)
 			return 1;
-		printf("%d ", ntohs(at.sin_port));
+		if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+			close(fd);
+			continue;
+		}
+		printf("%d ", port); /* it stays bound to the end: no two are alike */
+		found++;
 	}
-	return 0;
+	return found == n ? 0 : 1;
 }
 
 /* [0] is the side that called, [1] the target. */
