@@ -11,6 +11,7 @@ const struct cli_command *const cli_tables[] = {
 	cmd_device,
 	cmd_manufacturer,
 	cmd_cert,
+	cmd_est,
 	cmd_site,
 	cmd_inspect,
 	cmd_voucher,
