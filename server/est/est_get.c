@@ -2,6 +2,28 @@
 /* What anybody may read: CA certificates, CSR attributes, the CRL (A1; est.md P3, section 10). */
 #include "server/est/room.h"
 
+/* The device behind the connection; false when there is none. */
+static bool
+device_of(const struct est *e, struct net_request *rq, struct device *d)
+{
+	const struct trust_verdict *v = rq->peer->leaf != NULL ? trust_judge(e->c.trust, rq) : NULL;
+
+	return v != NULL && (v->class == TRUST_IDEVID || v->class == TRUST_LDEVID) &&
+	       est_device(store_reader(e->c.store), rq->arena, v, d) == MST_OK;
+}
+
+/* A step of a device's way stands in its timeline; what strangers read is only logged. */
+static void
+note_step(const struct est *e, struct net_request *rq, enum step step, const char *label)
+{
+	const struct journal_who who = { rq->trace, rq->id, rq->peer->address };
+	struct device d;
+
+	journal_accept(e->journal, rq, step, label);
+	if (device_of(e, rq, &d))
+		journal_record(e->journal, &who, d.id, step, MST_OK, NULL);
+}
+
 void
 est_on_cacerts(struct net_request *rq, void *arg)
 {
@@ -9,7 +31,7 @@ est_on_cacerts(struct net_request *rq, void *arg)
 	const struct est_label *l = arg;
 	bool wrap = l->cacerts.len > 1020 && est_wrap(rq) != 0;
 
-	journal_accept(l->est->journal, rq, STEP_CACERTS, l->label);
+	note_step(l->est, rq, STEP_CACERTS, l->label);
 	/* H6: the type without a parameter. */
 	net_reply(
 	    rq, 200, "application/pkcs7-mime", wrap ? l->cacerts_wrapped : l->cacerts, &cte, 1);
@@ -51,7 +73,7 @@ est_on_csrattrs(struct net_request *rq, void *arg)
 		journal_refuse(e->journal, rq, 0, STEP_CSRATTRS, err, l->label);
 		return;
 	}
-	journal_accept(e->journal, rq, STEP_CSRATTRS, l->label);
+	note_step(e, rq, STEP_CSRATTRS, l->label);
 	if (der.ptr == NULL) /* RFC 7030 4.5.2: none available */
 		net_reply(rq, 204, NULL, MST_NONE, NULL, 0);
 	else

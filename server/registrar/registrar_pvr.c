@@ -619,8 +619,11 @@ static mst_err
 store_rvr(struct db *db, void *arg)
 {
 	struct run *u = arg;
+	mst_err e = exchange_save(db, &u->x);
 
-	return exchange_save(db, &u->x);
+	return e != MST_OK ? e
+	                   : journal_row_of(u->r->journal, db, &u->who, u->device.id, STEP_RVR,
+	                         MST_OK, u->masa);
 }
 
 static void
