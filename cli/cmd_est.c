@@ -35,8 +35,7 @@ password(struct cli *c)
 }
 
 static const struct cli_option password_options[] = {
-	{ "password-file", "FILE",
-	    "the file that holds the password; - is standard input" },
+	{ "password-file", "FILE", "the file that holds the password; - is standard input" },
 	{ NULL, NULL, NULL },
 };
 
