@@ -148,3 +148,19 @@ conf_load(struct arena *a, const char *path, mst_span *text)
 	}
 	return MST_OK;
 }
+
+const char *
+conf_path(struct arena *a, const char *folder, const char *path)
+{
+	if (path == NULL || path[0] == '/')
+		return path;
+	return arena_printf(a, "%s/%s", folder, path);
+}
+
+const char *
+conf_key_uri(struct arena *a, const char *folder, const char *uri)
+{
+	if (uri == NULL || strncmp(uri, "pkcs11:", 7) == 0 || strncmp(uri, "tpm2:", 5) == 0)
+		return uri;
+	return conf_path(a, folder, strncmp(uri, "file:", 5) == 0 ? uri + 5 : uri);
+}

@@ -48,4 +48,12 @@ const char *conf_why(void);
 /* A refusal of the caller's own, at a section (NULL: at the file's first line). */
 void conf_say(const char *name, cfg_t *at, const char *words);
 
+/*
+ * A path as the file means it: relative to its folder. NULL and absolute ones
+ * as they are; NULL too when out of memory.
+ */
+const char *conf_path(struct arena *a, const char *folder, const char *path);
+/* The same for a key URI: only file paths are relative. */
+const char *conf_key_uri(struct arena *a, const char *folder, const char *uri);
+
 #endif

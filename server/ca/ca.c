@@ -324,12 +324,6 @@ ca_loop_free(struct ca_loop *l)
 	free(l);
 }
 
-struct ca *
-ca_loop_ca(const struct ca_loop *l)
-{
-	return l->ca;
-}
-
 struct keys_client *
 ca_loop_keys(const struct ca_loop *l)
 {

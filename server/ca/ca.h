@@ -115,7 +115,6 @@ MST_MUST_USE mst_err ca_loop_new_net(struct ca *ca, struct net_loop *l, struct c
  * posted later find nothing to do.
  */
 void ca_loop_free(struct ca_loop *l);
-struct ca *ca_loop_ca(const struct ca_loop *l);
 /* This loop's connection to the key process, for whoever else must sign (registrar: KEYS_SIGN_RVR).
  */
 struct keys_client *ca_loop_keys(const struct ca_loop *l);

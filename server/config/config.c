@@ -159,12 +159,19 @@ need(struct reader *r, cfg_t *c, const char *section, const char *name)
 	return v;
 }
 
+/* What was given must not become absent because memory ran out. */
+static const char *
+kept(struct reader *r, const char *given, const char *whole)
+{
+	if (given != NULL && whole == NULL)
+		fail(r, NULL, MST_E_NOMEM, "out of memory");
+	return whole;
+}
+
 static const char *
 resolve(struct reader *r, const char *path)
 {
-	if (path == NULL || path[0] == '/')
-		return path;
-	return arena_printf(r->a, "%s/%s", r->out->folder, path);
+	return kept(r, path, conf_path(r->a, r->out->folder, path));
 }
 
 static const char *
@@ -179,13 +186,10 @@ path(struct reader *r, cfg_t *c, const char *name)
 	return resolve(r, text(r, c, name));
 }
 
-/* A key URI: only file paths are relative to the folder. */
 static const char *
 key_uri(struct reader *r, const char *uri)
 {
-	if (uri == NULL || strncmp(uri, "pkcs11:", 7) == 0 || strncmp(uri, "tpm2:", 5) == 0)
-		return uri;
-	return resolve(r, strncmp(uri, "file:", 5) == 0 ? uri + 5 : uri);
+	return kept(r, uri, conf_key_uri(r->a, r->out->folder, uri));
 }
 
 static void
