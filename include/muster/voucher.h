@@ -80,6 +80,36 @@ struct mst_voucher_claims {
 /* All absent. */
 void mst_voucher_claims_init(struct mst_voucher_claims *c, enum mst_voucher_kind kind);
 
+/*
+ * Vouchers in YANG-CBOR (RFC 9254; RFC 8366bis 8.5 and 9.3, requirements
+ * section 4): {2451: {...}} or {2501: {...}}. As keys are taken SID deltas,
+ * names and absolute SIDs (Tag 47), mixed; one leaf twice, whatever the
+ * spelling, is a duplicate. No allocation: spans point into cbor.
+ *
+ * Older writers are taken only where a manufacturer's entry says so (section
+ * 19): accept is a set of these, 0 for current drafts alone.
+ */
+enum mst_voucher_legacy {
+	MST_LEGACY_SIDS = 1, /* outer SIDs 1001104 and 1001154 (before RFC 8366bis) */
+	/* assertion as text, dates under Tag 0 or 1, serial as bytes, nonce as text (Minerva) */
+	MST_LEGACY_TYPES = 2,
+};
+/*
+ * Refusals: MST_E_CBOR*, MST_E_VOUCHER_PARSE, MST_E_VOUCHER_KIND (the other
+ * kind's outer key). An assertion that is no known one stays absent; leaves
+ * not understood are skipped and counted.
+ */
+MST_MUST_USE mst_err mst_voucher_cbor_parse(
+    mst_span cbor, enum mst_voucher_kind kind, unsigned accept, struct mst_voucher_claims *out);
+/*
+ * Append the deterministic encoding (RFC 8949 4.2.1) with the current SIDs as
+ * deltas, dates as UTC text. Leaves that are not of this kind are not written.
+ * Nothing is appended on a refusal: MST_E_SPACE, MST_E_CBOR_UTF8,
+ * MST_E_TIME_FORMAT.
+ */
+MST_MUST_USE mst_err mst_voucher_cbor_build(
+    const struct mst_voucher_claims *claims, struct mst_buf *out);
+
 /* "verified", ...; "" when absent. */
 const char *mst_assertion_name(enum mst_assertion a);
 enum mst_assertion mst_assertion_find(mst_span name);
