@@ -192,6 +192,26 @@ masa_call(struct registrar *r, struct net_loop *l, const struct masa_request *q,
 	return MST_OK;
 }
 
+/*
+ * HT-2: a refusal keeps its class on the way to the pledge, and of RFC 8995
+ * 5.6's own statuses its number; the MASA's words stay in the timeline. 401 is
+ * about this site's credentials (5.4.1), not about the pledge, and so no 4xx.
+ */
+static mst_err
+refusal_of(int status)
+{
+	if (status == 401 || status == 407)
+		return MST_E_MASA_AUTH;
+	if (status == 404 || status == 410)
+		return MST_E_MASA_UNKNOWN;
+	if (status == 406 || status == 415)
+		return MST_E_MASA_MEDIA;
+	if (status >= 400 && status <= 499)
+		return MST_E_MASA_REJECTED;
+	/* A redirection is never followed; 1xx and other 2xx are no answers. */
+	return status >= 500 ? MST_E_MASA_UNREACHABLE : MST_E_MASA_FORMAT;
+}
+
 mst_err
 masa_answer_judge(struct arena *a, const struct net_answer *answer, const char **words)
 {
@@ -215,9 +235,5 @@ masa_answer_judge(struct arena *a, const struct net_answer *answer, const char *
 		return MST_OK;
 	if (answer->status == 202 || answer->status == 429 || answer->status == 503)
 		return MST_E_MASA_BUSY;
-	if (answer->status == 401)
-		return MST_E_MASA_AUTH; /* 8995 5.4.1: fail gracefully, tell the administrator */
-	if (answer->status >= 500)
-		return MST_E_MASA_UNREACHABLE;
-	return MST_E_MASA_REJECTED;
+	return refusal_of(answer->status);
 }

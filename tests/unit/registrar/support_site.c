@@ -116,9 +116,12 @@ on_voucher(struct net_request *rq, void *arg)
 		memset(large, 'x', sizeof large - 1);
 		say(rq, 200, vcj, large);
 		return;
+	case MASA_400: say(rq, 400, "text/plain", "what?\n"); return;
 	case MASA_401: say(rq, 401, "text/plain", "who are you\r\nX: y\n"); return;
 	case MASA_403: say(rq, 403, "text/plain", "SECRET of the MASA\n"); return;
 	case MASA_404: say(rq, 404, "text/plain", "unknown device\n"); return;
+	case MASA_406: say(rq, 406, "text/plain", "not that type\n"); return;
+	case MASA_415: say(rq, 415, "text/plain", "not this type\n"); return;
 	case MASA_500: say(rq, 500, "text/plain", "oops\n"); return;
 	case MASA_202: net_reply(rq, 202, NULL, MST_NONE, &wait, 1); return;
 	case MASA_302: say(rq, 302, "text/plain", "elsewhere\n"); return;
