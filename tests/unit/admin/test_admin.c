@@ -708,6 +708,58 @@ test_socket(void **state)
 	close(fd);
 }
 
+/* --- SEC-7: what an operator did stands in the trail, with whom and what --- */
+
+/* Rows of the trail now. */
+static size_t
+trail_rows(struct trail **rows)
+{
+	size_t n;
+
+	assert_int_equal(trail_list(store_reader(store), area, 0, 0, 100000, rows, &n), MST_OK);
+	return n;
+}
+
+static const struct act_row {
+	const char *name, *verb, *args, *words; /* words: in the row; NULL: none may be written */
+	mst_err want;
+} acts[] = {
+	{ "SEC-7 trail: device accepted", "device.accept",
+	    "{\"serial\":\"T-1\",\"reason\":\"bought\"}", "bought", MST_OK },
+	{ "SEC-7 trail: device rejected", "device.reject",
+	    "{\"serial\":\"T-2\",\"reason\":\"stolen\"}", "stolen", MST_OK },
+	{ "SEC-7 trail: devices imported", "device.import",
+	    "{\"manufacturer\":\"maker\",\"serials\":[\"T-3\"]}", "1 ", MST_OK },
+	{ "SEC-7 trail: manufacturer changed", "manufacturer.trust",
+	    "{\"name\":\"maker\",\"mode\":\"ask\"}", "maker", MST_OK },
+	{ "SEC-7 trail: a refused act changes and writes nothing", "device.accept",
+	    "{\"serial\":\"nobody\"}", NULL, MST_E_NOT_FOUND },
+	{ "SEC-7 trail: reading writes nothing", "device.list", "{}", NULL, MST_OK },
+};
+
+static void
+test_act_is_recorded(void **state)
+{
+	const struct act_row *r = *state;
+	struct trail *rows;
+	size_t before;
+	mst_err e;
+
+	device("T-1", DEVICE_PENDING, -1);
+	device("T-2", DEVICE_PENDING, -1);
+	before = trail_rows(&rows);
+	json_decref(call(r->verb, json_loads(r->args, 0, NULL), &e));
+	is(e, r->want);
+	assert_int_equal(trail_rows(&rows), before + (r->words != NULL));
+	if (r->words == NULL)
+		return;
+	assert_string_equal(rows[before].role, "admin");
+	assert_int_equal(rows[before].step, STEP_ADMIN);
+	assert_non_null(rows[before].peer); /* who */
+	assert_true(rows[before].peer[0] != '\0');
+	assert_non_null(strstr(rows[before].detail, r->words));
+}
+
 static int
 setup(void **state)
 {
@@ -784,6 +836,9 @@ main(void)
 	for (size_t i = 0; i < sizeof trusts / sizeof trusts[0]; i++)
 		tests[n++] = (struct CMUnitTest){ trusts[i].name, test_trust_row, NULL, NULL,
 			(void *)(uintptr_t)&trusts[i] };
+	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
+		tests[n++] = (struct CMUnitTest){ acts[i].name, test_act_is_recorded, NULL, NULL,
+			(void *)(uintptr_t)&acts[i] };
 	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
 		snprintf(names[i], sizeof names[i], "SEC-12 garbage line %zu", i);
 		tests[n++] = (struct CMUnitTest){ names[i], test_garbage, NULL, NULL,

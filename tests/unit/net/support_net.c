@@ -434,6 +434,8 @@ client_try(struct client *c, int port, const struct client_options *o)
 		SSL_CTX_set_alpn_protos(
 		    c->ctx, (const unsigned char *)o->alpn, (unsigned)strlen(o->alpn));
 	c->tls = SSL_new(c->ctx);
+	if (o->sni != NULL)
+		assert_int_equal(SSL_set_tlsext_host_name(c->tls, o->sni), 1);
 	SSL_set_fd(c->tls, c->fd);
 	return SSL_connect(c->tls) == 1;
 }

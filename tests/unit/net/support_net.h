@@ -49,6 +49,7 @@ struct client_options {
 	EVP_PKEY *key;
 	const STACK_OF(X509) *chain;
 	const char *alpn; /* wire form */
+	const char *sni;
 	bool plain;
 	const char *from; /* source address */
 };

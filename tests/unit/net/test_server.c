@@ -624,40 +624,6 @@ client_certificates_reach_the_handler(void **state)
 	expect_who(&o, "stranger 0 50 127.0.0.1 own");
 }
 
-/* est.md T1, T2: nothing below 1.2, nothing without ECDHE and AEAD. */
-static void
-old_tls_is_refused(void **state)
-{
-	static const struct {
-		int version;
-		const char *ciphers;
-		bool ok;
-	} tries[] = {
-		{ TLS1_1_VERSION, "ALL:@SECLEVEL=0", false },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0", false },
-		{ TLS1_2_VERSION, "aNULL:@SECLEVEL=0", false },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", true },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", true },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
-		struct client c;
-		SSL *tls;
-
-		client_open(&c, shared.port, &plain);
-		c.ctx = SSL_CTX_new(TLS_client_method());
-		SSL_CTX_set_min_proto_version(c.ctx, tries[i].version);
-		SSL_CTX_set_max_proto_version(c.ctx, tries[i].version);
-		assert_int_equal(SSL_CTX_set_cipher_list(c.ctx, tries[i].ciphers), 1);
-		tls = SSL_new(c.ctx);
-		SSL_set_fd(tls, c.fd);
-		assert_int_equal(SSL_connect(tls) == 1, tries[i].ok);
-		SSL_free(tls);
-		client_close(&c);
-	}
-}
-
 static void
 alpn_chooses_http11_or_ends(void **state)
 {
@@ -956,7 +922,6 @@ static const struct CMUnitTest more[] = {
 	cmocka_unit_test(memory_stays_flat_over_kept_alive_requests),
 	cmocka_unit_test(memory_stays_flat_over_connections),
 	cmocka_unit_test(client_certificates_reach_the_handler),
-	cmocka_unit_test(old_tls_is_refused),
 	cmocka_unit_test(alpn_chooses_http11_or_ends),
 	cmocka_unit_test(no_session_is_resumed),
 	cmocka_unit_test(binding_is_equal_at_both_ends),

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "muster/base64.h"
 #include "server/admin/admin.h"
 #include "tests/unit/registrar/support_site.h"
 
@@ -727,6 +728,158 @@ test_sweep(void **state)
 	assert_int_equal(site_row(serial).audit_verdict, 1);
 }
 
+/* --- HT-4: a manufacturer whose old pledges send base64 --- */
+
+static void
+set_base64(bool on)
+{
+	site.maker_row.legacy_base64 = on;
+	site_put_maker(&site.maker_row);
+}
+
+/* Lines of width characters; 0: one line. */
+static mst_span
+in_base64(mst_span der, size_t width)
+{
+	struct mst_buf text = arena_buf(site.a, MST_BASE64_LEN(der.len)), out;
+
+	out = arena_buf(site.a, 2 * MST_BASE64_LEN(der.len));
+	assert_int_equal(mst_base64_encode(der, &text), MST_OK);
+	for (size_t i = 0, n; i < text.len; i += n) {
+		n = width != 0 && text.len - i > width ? width : text.len - i;
+		assert_int_equal(mst_buf_put(&out, mst_span_of(text.ptr + i, n)), MST_OK);
+		if (width != 0)
+			assert_int_equal(mst_buf_put(&out, MST_LIT("\r\n")), MST_OK);
+	}
+	return mst_buf_span(&out);
+}
+
+/* As the bytes that were signed it is judged, kept and told to the MASA; nothing is sent so. */
+static void
+test_base64(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span pvr = site_pvr(d, serial, N("WA="));
+	struct exchange x;
+	struct got g;
+
+	(void)state;
+	set_base64(true);
+	g = site_ask(d, in_base64(pvr, 0));
+	assert_int_equal(g.status, 200);
+	assert_int_equal(g.body.ptr[0], 0x30);
+	assert_int_equal(site_exchanges(serial, &x), 1);
+	assert_true(mst_span_eq(x.pvr, pvr));
+	is(site_trail(serial, STEP_VOUCHER), MST_OK);
+	/* the same request, however it is written: 8.2 step 9 */
+	assert_int_equal(site_ask(d, in_base64(pvr, 64)).status, 200);
+	assert_int_equal(site_ask(d, pvr).status, 200);
+	assert_int_equal(atomic_load(&site.calls), 1);
+	set_base64(false);
+	g = site_ask(d, in_base64(pvr, 64));
+	assert_int_equal(g.status, 400);
+	is(site_trail(serial, STEP_PVR), MST_E_PVR_PARSE);
+}
+
+/* Allowed is base64, not anything that begins like it; and what is in it is judged as ever. */
+static void
+test_base64_refused(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	mst_span good = in_base64(site_pvr(d, serial, N("WB=")), 0), bad;
+	uint8_t *copy = (uint8_t *)arena_str(site.a, good);
+	struct got g;
+
+	(void)state;
+	set_base64(true);
+	copy[good.len / 2] = '*';
+	g = site_ask(d, mst_span_of(copy, good.len));
+	assert_int_equal(g.status, 400);
+	assert_true(says(&g, mst_err_info(MST_E_PVR_PARSE)->code));
+	g = site_ask(d, mst_span_of(good.ptr, good.len - 3));
+	assert_int_equal(g.status, 400);
+	bad = in_base64(site_pvr(d, "D-99", N("WC=")), 0);
+	g = site_ask(d, bad);
+	assert_int_equal(g.status, 403);
+	assert_true(says(&g, mst_err_info(MST_E_PVR_SERIAL)->code));
+	assert_int_equal(atomic_load(&site.calls), 0);
+	assert_int_equal(site_ask(d, good).status, 200);
+	set_base64(false);
+}
+
+/* --- SEC-3: who was enrolled and begins anew --- */
+
+/* The words of the newest row of a step. */
+static const char *
+words_of(const char *serial, enum step step)
+{
+	struct device d = site_row(serial);
+	struct trail *rows;
+	size_t n;
+
+	assert_int_equal(
+	    trail_list(store_reader(site.store), site.a, d.id, 0, 1000, &rows, &n), MST_OK);
+	while (n-- > 0)
+		if (rows[n].step == step)
+			return rows[n].detail != NULL ? rows[n].detail : "";
+	return "no row";
+}
+
+static void
+test_bootstraps_again(void **state)
+{
+	const char *serial, *wants = "a device that was enrolled bootstraps again (SEC-3)";
+	const struct id *d = with_voucher(&serial, N("XA="));
+	struct device row;
+	struct id ldevid, second;
+
+	(void)state;
+	assert_string_equal(words_of(serial, STEP_VOUCHER), ""); /* the first is nothing odd */
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	assert_int_equal(atomic_load(&site.audit_calls), 1);
+	ldevid = site_ldevid(serial);
+	assert_int_equal(site_row(serial).state, DEVICE_ENROLLED);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("XB="))).status, 200);
+	assert_string_equal(words_of(serial, STEP_VOUCHER), wants);
+	row = site_row(serial); /* what was found good before is not good for this */
+	assert_int_equal(row.state, DEVICE_VOUCHER);
+	assert_int_equal(row.audit_verdict, -1);
+	assert_int_equal(row.voucher_status, -1);
+	/* 11.4: the audit log is fetched again, not remembered */
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	assert_int_equal(atomic_load(&site.audit_calls), 2);
+	/* the certificate of before proves no enrolment of now */
+	assert_int_equal(site_status(&ldevid, "enrollstatus", GOOD).status, 403);
+	/* and from the state after enrolment was reported */
+	second = site_ldevid(serial);
+	assert_int_equal(site_status(&second, "enrollstatus", GOOD).status, 200);
+	assert_int_equal(site_row(serial).state, DEVICE_ACTIVE);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("XC="))).status, 200);
+	assert_string_equal(words_of(serial, STEP_VOUCHER), wants);
+	id_free(&ldevid);
+	id_free(&second);
+}
+
+/* The same serial number with another key, which re-issued IDevIDs have: the row says it. */
+static void
+test_another_key(void **state)
+{
+	const char *serial;
+	const struct id *d = with_voucher(&serial, N("XD="));
+	struct id other =
+	    ID(.kind = ID_DEVICE, .cn = serial, .serial_number = serial, .issuer = &site.maker);
+
+	(void)state;
+	assert_string_equal(words_of(serial, STEP_PVR), "");
+	assert_int_equal(site_ask(&other, site_pvr(&other, serial, N("XE="))).status, 200);
+	assert_string_equal(
+	    words_of(serial, STEP_PVR), "it shows another IDevID key than before (SEC-3)");
+	(void)d;
+	id_free(&other);
+}
+
 static const struct accept_row {
 	const char *name, *accept;
 	int status;
@@ -813,6 +966,12 @@ main(void)
 		{ "TEL-2 enrollstatus: IDevID, LDevID, forged", test_enrollstatus, NULL, NULL,
 		    NULL },
 		{ "TEL-4 no report: the sweep", test_sweep, NULL, NULL, NULL },
+		{ "HT-4 good: base64 where the entry allows it", test_base64, NULL, NULL, NULL },
+		{ "HT-4 PVR_PARSE, PVR_SERIAL: bad ones in base64", test_base64_refused, NULL, NULL,
+		    NULL },
+		{ "SEC-3 an enrolled device bootstraps again: row and audit log",
+		    test_bootstraps_again, NULL, NULL, NULL },
+		{ "SEC-3 another IDevID key than before: row", test_another_key, NULL, NULL, NULL },
 	};
 	size_t n = 0;
 
