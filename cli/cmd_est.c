@@ -13,6 +13,7 @@ static int
 password(struct cli *c)
 {
 	const char *path = cli_option(c, "password-file"), *user = c->argv[0], *hash;
+	const char *names = cli_option(c, "names");
 	mst_span bytes;
 	mst_err e;
 
@@ -22,6 +23,8 @@ password(struct cli *c)
 	if (strpbrk(user, ":\r\n") != NULL)
 		return cli_fail(
 		    c, CLI_USAGE, "a user's name has no colon and no line end (RFC 7617)");
+	if (names != NULL && (names[0] == '\0' || strpbrk(names, ":\r\n") != NULL))
+		return cli_fail(c, CLI_USAGE, "names are comma-separated, without colon");
 	if ((e = file_read(c->a, path, PASSWORD_BYTES, &bytes)) != MST_OK)
 		return cli_refuse(c, e, file_why());
 	while (bytes.len != 0 && strchr("\r\n", bytes.ptr[bytes.len - 1]) != NULL)
@@ -29,13 +32,16 @@ password(struct cli *c)
 	if ((e = password_hash(c->a, bytes, &hash)) != MST_OK)
 		return cli_refuse(c, e, "a password has 1 to 1024 bytes");
 	if (c->json)
-		return cli_print_json(c, json_pack("{s:s,s:s}", "user", user, "hash", hash));
-	printf("%s:%s\n", user, hash);
+		return cli_print_json(
+		    c, json_pack("{s:s,s:s,s:s?}", "user", user, "hash", hash, "names", names));
+	printf("%s:%s%s%s\n", user, hash, names != NULL ? ":" : "", names != NULL ? names : "");
 	return CLI_OK;
 }
 
 static const struct cli_option password_options[] = {
 	{ "password-file", "FILE", "the file that holds the password; - is standard input" },
+	{ "names", "NAME,NAME",
+	    "what certificates of this user may be called (default: the user's own name)" },
 	{ NULL, NULL, NULL },
 };
 

@@ -37,9 +37,9 @@ struct est_config {
 	const struct est_profile *profiles; /* the first with label "" is the default */
 	size_t profile_count;
 	/*
-	 * Lines "user:pbkdf2-sha256$..." (host/password.h); NULL: Basic is off. Whoever stands
-	 * there may have any subject of CN, O and OU certified: these are the site's people, not
-	 * devices.
+	 * Lines "user:pbkdf2-sha256$..." (host/password.h) or the same and ":name,name"; NULL:
+	 * Basic is off. Whoever stands there may have those names certified, or the user's own
+	 * name where none are said, and no other (A2).
 	 */
 	const char *basic_file;
 	bool keygen;

@@ -21,15 +21,19 @@
 #define FREE_TRIES 3 /* failures of one source before it must wait */
 #define WAIT_MAX 300 /* seconds */
 
+#define NAMES_MAX 64 /* of one user */
+#define NAME_MAX_ 64 /* RFC 5280 A.1: ub-common-name */
+
 struct user {
-	const char *name, *stored;
+	struct est_user is;
+	const char *stored;
 };
 
 struct job {
 	struct job *next;
 	struct est_auth *auth;
 	struct net_request *rq;
-	const char *user, *stored;
+	const struct user *user; /* NULL: nobody of that name */
 	mst_span password; /* in the request's arena */
 	est_auth_done done;
 	void *arg;
@@ -58,21 +62,81 @@ struct est_auth {
 
 /* --- the file --- */
 
-/* "user:hash"; '#' starts a comment line. A colon cannot be in a user's name (RFC 7617 2). */
+/* Cuts the text at its first stop; what follows it, or NULL. */
+static char *
+cut(char *text, char stop)
+{
+	char *at = strchr(text, stop);
+
+	if (at != NULL)
+		*at++ = '\0';
+	return at;
+}
+
+static bool
+name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return n > 0 && n <= NAME_MAX_ && name[0] != ' ' && name[n - 1] != ' ';
+}
+
+/* "name,name"; without a list a user bears his own name, if he has one. */
+static mst_err
+add_names(struct est_auth *t, struct est_user *u, char *list, size_t number)
+{
+	const char **names;
+	char *rest;
+	size_t room = 1;
+
+	for (const char *p = list; p != NULL && *p != '\0'; p++)
+		room += *p == ',';
+	if (room > NAMES_MAX)
+		room = NAMES_MAX;
+	if ((names = arena_alloc(t->arena, room * sizeof *names)) == NULL)
+		return MST_E_NOMEM;
+	u->names = names;
+	if (list == NULL) {
+		names[0] = u->name;
+		u->name_count = u->name[0] != '\0';
+		return MST_OK;
+	}
+	for (; list != NULL; list = rest) {
+		rest = cut(list, ',');
+		if (!name_ok(list) || u->name_count == NAMES_MAX) {
+			est_say("line %zu of the file of users: names are 1 to %d bytes of text, "
+			        "comma-separated, at most %d",
+			    number, NAME_MAX_, NAMES_MAX);
+			return MST_E_CONFIG_VALUE;
+		}
+		names[u->name_count++] = list;
+	}
+	return MST_OK;
+}
+
+/*
+ * "user:hash" or "user:hash:name,name"; '#' starts a comment line. A colon
+ * cannot be in a user's name (RFC 7617 2).
+ */
 static mst_err
 add_user(struct est_auth *t, char *line, size_t number)
 {
-	char *colon = strchr(line, ':');
+	struct user u = { 0 };
+	char *stored, *names;
 
 	if (line[0] == '\0' || line[0] == '#')
 		return MST_OK;
-	if (colon == NULL || !password_stored_ok(colon + 1)) {
+	stored = cut(line, ':');
+	names = stored != NULL ? cut(stored, ':') : NULL;
+	if (stored == NULL || !password_stored_ok(stored)) {
 		est_say("line %zu of the file of users is not \"user:pbkdf2-sha256$...\"", number);
 		return MST_E_CONFIG_VALUE;
 	}
-	*colon = '\0';
 	for (size_t i = 0; i < t->count; i++)
-		if (strcmp(t->users[i].name, line) == 0) {
+		if (strcmp(t->users[i].is.name, line) == 0) {
 			est_say(
 			    "line %zu of the file of users: this user is there already", number);
 			return MST_E_CONFIG_VALUE;
@@ -81,8 +145,10 @@ add_user(struct est_auth *t, char *line, size_t number)
 		est_say("more than %d users", USERS_MAX);
 		return MST_E_CONFIG_VALUE;
 	}
-	t->users[t->count++] = (struct user){ line, colon + 1 };
-	return MST_OK;
+	u.is.name = line;
+	u.stored = stored;
+	t->users[t->count] = u;
+	return add_names(t, &t->users[t->count++].is, names, number);
 }
 
 static mst_err
@@ -114,12 +180,12 @@ read_users(struct est_auth *t, const char *path)
 	return e;
 }
 
-static const char *
-stored_of(const struct est_auth *t, mst_span user)
+static const struct user *
+find_user(const struct est_auth *t, mst_span name)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (mst_span_eq(mst_span_str(t->users[i].name), user))
-			return t->users[i].stored;
+		if (mst_span_eq(mst_span_str(t->users[i].is.name), name))
+			return &t->users[i];
 	return NULL;
 }
 
@@ -173,7 +239,7 @@ deliver(void *arg)
 	struct job *j = arg;
 
 	note(j->auth, j->rq, j->err);
-	j->done(j->arg, j->err, j->user);
+	j->done(j->arg, j->err, j->err == MST_OK ? &j->user->is : NULL);
 }
 
 static void *
@@ -194,7 +260,7 @@ work(void *arg)
 			t->last = &t->first;
 		t->waiting--;
 		pthread_mutex_unlock(&t->lock);
-		j->err = password_verify(j->password, j->stored);
+		j->err = password_verify(j->password, j->user != NULL ? j->user->stored : NULL);
 		mst_wipe((uint8_t *)(uintptr_t)j->password.ptr, j->password.len);
 		net_post(j->rq->loop, deliver, j);
 		pthread_mutex_lock(&t->lock);
@@ -236,9 +302,8 @@ est_auth_check(struct est_auth *t, struct net_request *rq, est_auth_done done, v
 		goto refused;
 	if ((e = password_basic(rq->arena, rq->authorization, &user, &j->password)) != MST_OK)
 		goto refused;
-	j->stored = stored_of(t, user);
-	e = MST_E_NOMEM;
-	if ((j->user = arena_str(rq->arena, user)) == NULL || (e = enqueue(t, j)) != MST_OK)
+	j->user = find_user(t, user);
+	if ((e = enqueue(t, j)) != MST_OK)
 		goto refused;
 	return;
 refused:

@@ -24,6 +24,7 @@ struct run {
 	enum step step;
 	struct trust_verdict client;
 	enum est_basic basic;
+	const struct est_user *user; /* EST_BASIC_PROVED */
 	const char *identity;
 	struct device device; /* id 0: none */
 	const struct est_profile *profile;
@@ -74,7 +75,7 @@ pass_gate(struct run *u)
 
 /* Who asks, in words, the same over all its life: a key belongs to one identity (EST-2). */
 static mst_err
-name_client(struct run *u, const char *user)
+name_client(struct run *u)
 {
 	struct arena *a = u->rq->arena;
 	const struct trust_verdict *c = &u->client;
@@ -85,7 +86,7 @@ name_client(struct run *u, const char *user)
 		    (int)c->serial.len, (const char *)c->serial.ptr);
 		break;
 	case TRUST_LDEVID: u->identity = c->row.identity; break;
-	case TRUST_ANONYMOUS: u->identity = arena_printf(a, "basic:%s", user); break;
+	case TRUST_ANONYMOUS: u->identity = arena_printf(a, "basic:%s", u->user->name); break;
 	case TRUST_REFUSED: return MST_E_EST_CLIENT_CERT;
 	}
 	return u->identity != NULL ? MST_OK : MST_E_NOMEM;
@@ -105,6 +106,7 @@ judge(struct run *u)
 		.row = u->client.class == TRUST_LDEVID ? &u->client.row : NULL,
 		.serial = u->device.id != 0 ? u->device.serial : MST_NONE,
 		.idevid_spki_sha256 = u->device.idevid_spki_sha256,
+		.user = u->user,
 		.identity = u->identity,
 		.profile = u->profile,
 		.challenge = u->est->c.challenge,
@@ -321,12 +323,12 @@ order(struct run *u)
 /* --- the request --- */
 
 static void
-proceed(struct run *u, const char *user)
+proceed(struct run *u)
 {
 	mst_err e = pass_gate(u);
 
 	if (e == MST_OK)
-		e = name_client(u, user);
+		e = name_client(u);
 	if (e == MST_OK)
 		e = judge(u);
 	if (e == MST_OK && u->op == EST_KEYGEN)
@@ -338,7 +340,7 @@ proceed(struct run *u, const char *user)
 }
 
 static void
-on_user(void *arg, mst_err e, const char *user)
+on_user(void *arg, mst_err e, const struct est_user *user)
 {
 	struct run *u = arg;
 
@@ -347,8 +349,9 @@ on_user(void *arg, mst_err e, const char *user)
 		return;
 	}
 	u->basic = EST_BASIC_PROVED;
+	u->user = user;
 	u->rq->peer->http_auth = true;
-	proceed(u, user);
+	proceed(u);
 }
 
 static mst_err
@@ -395,7 +398,7 @@ receive(struct net_request *rq, struct est_label *l, enum est_op op, enum step s
 	    rq->authorization != NULL && op != EST_REENROLL)
 		est_auth_check(u->est->auth, rq, on_user, u);
 	else
-		proceed(u, NULL);
+		proceed(u);
 }
 
 void

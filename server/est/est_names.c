@@ -405,38 +405,87 @@ judge_same(struct arena *a, const struct est_csr_in *in, const X509_NAME *subjec
 	           : MST_OK;
 }
 
-/* One value of a plain client's subject. */
+/* A2: to the letter; a name of another writing may be another's. */
 static bool
-plain_value(const ASN1_STRING *s, const char *want)
+may_bear(const struct est_user *user, mst_span name)
+{
+	for (size_t i = 0; user != NULL && i < user->name_count; i++)
+		if (mst_span_eq(mst_span_str(user->names[i]), name))
+			return true;
+	return false;
+}
+
+/* One value of a plain client's subject: want where it is given, else a name of the user's. */
+static mst_err
+plain_value(const ASN1_STRING *s, const char *want, const struct est_user *user, const char **words)
 {
 	unsigned char *text = NULL;
 	int type = ASN1_STRING_type(s), n;
+	mst_span value;
+	mst_err e = MST_OK;
 	bool ok;
 
 	if (type != V_ASN1_PRINTABLESTRING && type != V_ASN1_UTF8STRING)
-		return false;
+		return refuse(words, MST_E_CSR_SUBJECT, "a value of another string type");
 	n = ASN1_STRING_to_UTF8(&text, s);
 	ok = n > 0 && n <= 64;
 	for (int i = 0; ok && i < n; i++)
 		ok = text[i] >= ' ' && text[i] != 0x7f;
-	ok = ok && (want == NULL || mst_span_eq(mst_span_of(text, (size_t)n), mst_span_str(want)));
+	value = mst_span_of(text, ok ? (size_t)n : 0);
+	if (!ok || (want != NULL && !mst_span_eq(value, mst_span_str(want))))
+		e = refuse(words, MST_E_CSR_SUBJECT, "a value that policy does not give");
+	else if (want == NULL && !may_bear(user, value))
+		e = refuse(words, MST_E_CSR_NAME, "a name that is not on this user's line");
 	OPENSSL_free(text);
-	return ok;
+	return e;
+}
+
+static mst_err
+plain_san(struct arena *a, const struct est_csr_in *in, mst_span san, struct est_csr *out,
+    const char **words)
+{
+	GENERAL_NAMES *names;
+	mst_err e = MST_OK;
+
+	out->san = MST_NONE;
+	if (san.ptr == NULL)
+		return MST_OK;
+	if (in->profile->san == EST_SAN_NONE)
+		return refuse(words, MST_E_CSR_SAN, "no subjectAltName for this client");
+	if ((names = names_of(san)) == NULL)
+		return refuse(words, MST_E_CSR_SAN, "subjectAltName cannot be read");
+	for (int i = 0; e == MST_OK && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const ASN1_STRING *s = name->type == GEN_DNS ? name->d.dNSName : NULL;
+
+		if (s == NULL)
+			e = refuse(words, MST_E_CSR_SAN, "not a dNSName");
+		else if (!may_bear(in->user,
+		             mst_span_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s))))
+			e = refuse(
+			    words, MST_E_CSR_NAME, "a dNSName that is not on this user's line");
+	}
+	GENERAL_NAMES_free(names);
+	if (e == MST_OK && (out->san = arena_dup(a, san)).ptr == NULL)
+		e = MST_E_NOMEM;
+	return e;
 }
 
 /*
  * HTTP Basic: the subject of the CSR, where it is made of CN, O and OU, one
- * value each, with exactly one CN, and the O is the site's where it has one.
+ * value each, with exactly one CN. The O is the site's where it has one; what
+ * else the certificate would say of this user is one of the user's names (A2).
  */
 static mst_err
 judge_plain(struct arena *a, const struct est_csr_in *in, X509_NAME *subject,
     const struct csr_wishes *w, struct est_csr *out, const char **words)
 {
 	int count = X509_NAME_entry_count(subject), names = 0;
+	mst_err e = MST_OK;
 
 	if (count < 1 || count > RDNS_MAX)
 		return refuse(words, MST_E_CSR_SUBJECT, "an empty or very long subject");
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; e == MST_OK && i < count; i++) {
 		const X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
 		int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
 		const char *want = nid == NID_organizationName ? in->profile->organization : NULL;
@@ -445,17 +494,14 @@ judge_plain(struct arena *a, const struct est_csr_in *in, X509_NAME *subject,
 		        nid != NID_organizationalUnitName) ||
 		    X509_NAME_ENTRY_set(entry) != i)
 			return refuse(words, MST_E_CSR_SUBJECT, "more than CN, O and OU");
-		if (!plain_value(X509_NAME_ENTRY_get_data(entry), want))
-			return refuse(
-			    words, MST_E_CSR_SUBJECT, "a value that policy does not give");
+		e = plain_value(X509_NAME_ENTRY_get_data(entry), want, in->user, words);
 		names += nid == NID_commonName;
 	}
-	if (names != 1)
-		return refuse(words, MST_E_CSR_SUBJECT, "not exactly one CN");
-	if (w->san.ptr != NULL)
-		return refuse(words, MST_E_CSR_SAN, "no subjectAltName for this client");
-	out->san = MST_NONE;
-	return name_der(a, subject, &out->subject);
+	if (e == MST_OK && names != 1)
+		e = refuse(words, MST_E_CSR_SUBJECT, "not exactly one CN");
+	if (e == MST_OK)
+		e = plain_san(a, in, w->san, out, words);
+	return e != MST_OK ? e : name_der(a, subject, &out->subject);
 }
 
 mst_err

@@ -31,6 +31,13 @@ struct est_gate_in {
  */
 MST_MUST_USE mst_err est_gate(const struct est_gate_in *in);
 
+/* A plain client as its line in the file of users says. */
+struct est_user {
+	const char *name;
+	const char *const *names; /* that its certificates may bear; its own where none is said */
+	size_t name_count;
+};
+
 struct est_csr_in {
 	mst_span der;
 	enum est_op op;
@@ -39,6 +46,7 @@ struct est_csr_in {
 	const struct cert_row *row; /* LDEVID: the same as the store knows it */
 	mst_span serial; /* of the device; absent: a plain client */
 	mst_span idevid_spki_sha256; /* of the device, where known */
+	const struct est_user *user; /* ANONYMOUS: who proved to be there; NULL: bears no name */
 	const char *identity; /* who asks, in words; part of the order's key (C5) */
 	const struct est_profile *profile;
 	mst_span binding; /* of this connection, raw (L3, L4); absent: it has none */
@@ -59,9 +67,12 @@ struct est_csr {
  * serialNumber=<its serial> after O=<organization>, and the profile's SAN; at
  * renewal those of the certificate that is renewed; for a plain client those
  * of its certificate or, with HTTP Basic, a subject of CN, O and OU only (a
- * serialNumber is what names devices). A device's CSR may still say the
+ * serialNumber is what names devices), in which O is the site's and whatever
+ * else it says is one of the names of that user; so is each dNSName of its
+ * SAN, where the profile has SANs at all. A device's CSR may still say the
  * IDevID's subject or the serialNumber alone: clients that ignore csrattrs do.
- * MST_E_CSR_*, MST_E_KEYGEN_KEY_ID. words gets a literal saying what exactly,
+ * MST_E_CSR_*, MST_E_CSR_NAME for a name of somebody else,
+ * MST_E_KEYGEN_KEY_ID. words gets a literal saying what exactly,
  * on refusal. Everything in out lies in the arena.
  */
 MST_MUST_USE mst_err est_judge_csr(

@@ -71,12 +71,12 @@ MST_MUST_USE mst_err est_manual_place(
     struct est *e, struct db *db, struct arena *a, const struct ca_order *o, enum est_placed *out);
 
 /* --- est_basic.c: HTTP Basic against the file of users --- */
-typedef void (*est_auth_done)(void *arg, mst_err e, const char *user);
+typedef void (*est_auth_done)(void *arg, mst_err e, const struct est_user *user);
 MST_MUST_USE mst_err est_auth_new(const char *path, struct est_auth **out);
 void est_auth_free(struct est_auth *t);
 /*
- * done runs on the request's loop, perhaps before this returns. user lies in
- * the request's arena. MST_E_HTTP_AUTH, MST_E_QUOTA (this source failed too
+ * done runs on the request's loop, perhaps before this returns. user lives as
+ * long as t; NULL unless e is MST_OK. MST_E_HTTP_AUTH, MST_E_QUOTA (this source failed too
  * often), MST_E_HTTP_OVERLOAD.
  */
 void est_auth_check(struct est_auth *t, struct net_request *rq, est_auth_done done, void *arg);

@@ -27,6 +27,27 @@ line_verifies(void **state)
 	assert_int_equal(password_verify(MST_LIT("open sesame\n"), r->out + 6), MST_E_HTTP_AUTH);
 }
 
+/* A2: the names of the line, for server/est/est_basic.c. */
+static void
+names_follow_the_hash(void **state)
+{
+	const char *file = scratch_file("password", "x\n", 2);
+	struct ran *r = RUN(
+	    "est", "password", "alice", "--password-file", file, "--names", "printer-1,printer-2");
+	char *names;
+
+	(void)state;
+	assert_int_equal(r->code, CLI_OK);
+	names = strrchr(r->out, ':');
+	assert_non_null(names);
+	assert_string_equal(names, ":printer-1,printer-2\n");
+	*names = '\0';
+	assert_true(password_stored_ok(r->out + 6));
+	assert_int_equal(
+	    RUN("est", "password", "alice", "--password-file", file, "--names", "a:b")->code,
+	    CLI_USAGE);
+}
+
 static void
 bad_calls_are_refused(void **state)
 {
@@ -45,7 +66,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(line_verifies),
-		cmocka_unit_test(bad_calls_are_refused) };
+		cmocka_unit_test(names_follow_the_hash), cmocka_unit_test(bad_calls_are_refused) };
 
 	return cmocka_run_group_tests_name("cli/est", tests, NULL, NULL);
 }

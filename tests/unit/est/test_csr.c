@@ -19,6 +19,8 @@
 #define IDEVID "C=DE,O=Factory,CN=Sensor,serialNumber=" SERIAL
 
 static struct arena *arena;
+static const char *const alices[] = { "printer-1", "Lab", "printer-1.example", "alice" };
+static const struct est_user alice = { "alice", alices, 4 };
 static struct est_profile profile, with_san, with_rekey;
 static X509 *ca, *idevid;
 static const uint8_t binding[32] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
@@ -75,6 +77,7 @@ plain(struct world *w)
 	w->in.leaf = NULL;
 	w->in.serial = w->in.idevid_spki_sha256 = MST_NONE;
 	w->in.identity = "basic:alice";
+	w->in.user = &alice;
 }
 
 static void
@@ -382,13 +385,39 @@ BEND(renew_idevid_key, w->csr.key = a_key("P-256 idevid"))
 BEND(plain_cn, w->csr.subject = "CN=printer-1")
 BEND(plain_serial, w->csr.subject = "CN=printer-1,serialNumber=" SERIAL)
 BEND(plain_no_cn, w->csr.subject = "O=Acme")
-BEND(plain_two_cn, w->csr.subject = "CN=a,CN=b")
+BEND(plain_two_cn, w->csr.subject = "CN=printer-1,CN=alice")
 BEND(plain_other_o, w->csr.subject = "O=Other,CN=printer-1")
 BEND(plain_email, w->csr.subject = "CN=printer-1,emailAddress=a@b.example")
 BEND(plain_empty, w->csr.subject = "")
-BEND(plain_multi, w->csr.subject = "CN=printer-1,+OU=x")
+BEND(plain_multi, w->csr.subject = "CN=printer-1,+OU=Lab")
 BEND(plain_control, w->csr.subject = "CN=a\tb")
-BEND(plain_long, w->csr.subject = "CN=a,OU=1,OU=2,OU=3,OU=4,OU=5,OU=6,OU=7,OU=8")
+BEND(plain_long, w->csr.subject = "CN=printer-1,OU=1,OU=2,OU=3,OU=4,OU=5,OU=6,OU=7,OU=8")
+static const struct est_user bob = { "bob", alices + 3, 0 };
+BEND(plain_other_cn, w->csr.subject = "CN=printer-2")
+BEND(plain_other_case, w->csr.subject = "CN=Printer-1")
+BEND(plain_longer_cn, w->csr.subject = "CN=printer-10")
+BEND(plain_shorter_cn, w->csr.subject = "CN=printer-")
+BEND(plain_space_cn, w->csr.subject = "CN=printer-1 ")
+BEND(plain_user_not_on_list, w->csr.subject = "CN=bob")
+BEND(plain_other_ou, w->csr.subject = "OU=admins,CN=printer-1")
+static const struct est_profile any_o = { .label = "", .profile = "device" };
+BEND(plain_any_o, w->in.profile = &any_o)
+BEND(plain_any_o_own, w->in.profile = &any_o; w->csr.subject = "O=Lab,CN=printer-1")
+BEND(plain_no_user, w->in.user = NULL)
+BEND(plain_no_names, w->in.user = &bob)
+BEND(plain_san_own, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "DNS:printer-1.example,DNS:printer-1", 0))
+BEND(plain_san_absent, w->in.profile = &with_san)
+BEND(plain_san_other, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "DNS:printer-1,DNS:gateway", 0))
+BEND(plain_san_wildcard, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "DNS:*.example", 0))
+BEND(plain_san_ip, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "IP:192.0.2.1", 0))
+BEND(plain_san_email, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "email:alice", 0))
+BEND(plain_san_uri, w->in.profile = &with_san;
+     csr_add_ext(&w->csr, NID_subject_alt_name, "URI:alice", 0))
 BEND(plain_san, csr_add_ext(&w->csr, NID_subject_alt_name, "DNS:printer-1", 0))
 BEND(plain_with_cert, w->in.class = TRUST_LDEVID; w->in.row = &w->row;
      w->row = (struct cert_row){ .ca = "", .subject = a_name_der(arena, w->csr.subject) })
@@ -553,6 +582,24 @@ static const struct row rows[] = {
 	ROW(plain, plain_multi, "A2", MST_E_CSR_SUBJECT),
 	ROW(plain, plain_control, "A2", MST_E_CSR_SUBJECT),
 	ROW(plain, plain_long, "A2", MST_E_CSR_SUBJECT),
+	ROW(plain, plain_other_cn, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_other_case, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_longer_cn, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_shorter_cn, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_space_cn, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_user_not_on_list, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_other_ou, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_any_o, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_any_o_own, "A2", MST_OK),
+	ROW(plain, plain_no_user, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_no_names, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_san_own, "A2", MST_OK),
+	ROW(plain, plain_san_absent, "A2", MST_OK),
+	ROW(plain, plain_san_other, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_san_wildcard, "A2", MST_E_CSR_NAME),
+	ROW(plain, plain_san_ip, "A2", MST_E_CSR_SAN),
+	ROW(plain, plain_san_email, "A2", MST_E_CSR_SAN),
+	ROW(plain, plain_san_uri, "A2", MST_E_CSR_SAN),
 	ROW(plain, plain_san, "C4", MST_E_CSR_SAN),
 	ROW(plain, other_signer, "RFC 7030 3.4", MST_E_CSR_POP),
 	ROW(plain, plain_with_cert, "RFC 7030 4.2", MST_OK),

@@ -25,6 +25,7 @@
 static struct site site;
 static struct device_at_site dev;
 static const char *users; /* path */
+static char good_line[256]; /* of a user "a", without names */
 
 static void
 opened(void)
@@ -193,6 +194,41 @@ basic_source_that_fails_must_wait_A2(void **state)
 	expect(NULL, NULL, EST "/simpleenroll", csr, basic("alice", "sesame"), MST_E_QUOTA);
 }
 
+/* A2: what the line does not say is another's, the user's own name too where others are said. */
+static void
+basic_names_of_the_line_A2(void **state)
+{
+	static const struct {
+		const char *user, *password, *subject;
+		mst_err want;
+	} rows[] = {
+		{ "alice", "sesame", "O=Acme,CN=printer-2", MST_E_CSR_NAME },
+		{ "alice", "sesame", "O=Acme,CN=alice", MST_E_CSR_NAME },
+		{ "alice", "sesame", "O=Acme,CN=carol", MST_E_CSR_NAME },
+		{ "alice", "sesame", "O=Acme,OU=Board,CN=printer-1", MST_E_CSR_NAME },
+		{ "carol", "sesame", "O=Acme,CN=printer-1", MST_E_CSR_NAME },
+		{ "carol", "sesame", "O=Acme,CN=Carol", MST_E_CSR_NAME },
+	};
+	struct reply r;
+
+	(void)state;
+	site.config.basic_file = users;
+	opened();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		expect(NULL, NULL, EST "/simpleenroll",
+		    csr_text(&site, a_key("P-256 a"), rows[i].subject),
+		    basic(rows[i].user, rows[i].password), rows[i].want);
+	r = post_as(NULL, NULL, EST "/simpleenroll",
+	    csr_text(&site, a_key("P-256 c"), "O=Acme,CN=carol"), basic("carol", "sesame"));
+	X509_free(cert_of(&r));
+	reply_free(&r);
+	r = post_as(NULL, NULL, EST "/simpleenroll",
+	    csr_text(&site, a_key("P-256 a"), "O=Acme,OU=Lab,CN=printer-1"),
+	    basic("alice", "sesame"));
+	X509_free(cert_of(&r));
+	reply_free(&r);
+}
+
 static void
 basic_user_has_no_device_name_EST_2(void **state)
 {
@@ -234,7 +270,9 @@ static void
 basic_files_that_are_refused_A2(void **state)
 {
 	static const char *const bad[] = { "alice", "alice:sesame",
-		"alice:pbkdf2-sha256$1$AA==$AA==", "\nalice:pbkdf2-sha256$10000$AAAA$AAAA\n" };
+		"alice:pbkdf2-sha256$1$AA==$AA==", "\nalice:pbkdf2-sha256$10000$AAAA$AAAA\n",
+		/* from a good line, its names */
+		"", ",", "a,", "a,,b", " a", "a ", "a\tb" };
 	struct est_config c;
 	struct est *e;
 	char *path;
@@ -242,8 +280,11 @@ basic_files_that_are_refused_A2(void **state)
 	(void)state;
 	opened();
 	c = site.config;
-	for (size_t i = 0; i < 4; i++) {
-		tpki_write("bad", "users", mst_span_str(bad[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		const char *line =
+		    i < 4 ? bad[i] : arena_printf(site.arena, "%s:%s", good_line, bad[i]);
+
+		tpki_write("bad", "users", mst_span_str(line));
 		path = arena_str(site.arena, mst_span_str(tpki_path("bad", "users")));
 		c.basic_file = path;
 		assert_int_equal(est_open(&c, &e), MST_E_CONFIG_VALUE);
@@ -622,7 +663,9 @@ group_setup(void **state)
 	site_keys_start();
 	assert_int_equal(password_hash(a, MST_LIT("sesame"), &one), MST_OK);
 	assert_int_equal(password_hash(a, MST_LIT("open"), &two), MST_OK);
-	text = arena_printf(a, "# people\nalice:%s\r\n\n:%s\n", one, two);
+	text = arena_printf(
+	    a, "# people\nalice:%s:printer-1,Lab\r\n\n:%s:printer-1\ncarol:%s\n", one, two, one);
+	snprintf(good_line, sizeof good_line, "a:%s", one);
 	tpki_write("site", "users", mst_span_str(text));
 	snprintf(path, sizeof path, "%s", tpki_path("site", "users"));
 	users = path;
@@ -650,6 +693,7 @@ main(void)
 		T(basic_refusals_A2),
 		T(basic_malformed_A2),
 		T(basic_source_that_fails_must_wait_A2),
+		T(basic_names_of_the_line_A2),
 		T(basic_user_has_no_device_name_EST_2),
 		T(basic_does_not_outvote_a_refused_certificate_A2),
 		T(basic_key_of_another_user_EST_2),
