@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "host/cert.h"
+#include "muster/base64.h"
 
 mst_err
 envelope_open(struct arena *a, enum mst_media media, enum mst_voucher_kind kind, mst_span message,
@@ -16,11 +17,15 @@ envelope_open(struct arena *a, enum mst_media media, enum mst_voucher_kind kind,
 	switch (media) {
 	case MST_MEDIA_CMS_JSON: e = cms_open(a, message, extra, &env); break;
 	case MST_MEDIA_JWS_JSON: e = jws_open(a, message, &env); break;
-	case MST_MEDIA_COSE_CBOR:
+	case MST_MEDIA_COSE_CBOR: e = cose_open(a, message, extra, &env); break;
 	case MST_MEDIA_NONE: break;
 	}
 	ERR_clear_error();
-	if (e == MST_OK)
+	if (e != MST_OK)
+		return e;
+	if (media == MST_MEDIA_COSE_CBOR)
+		e = mst_voucher_cbor_parse(env.payload, kind, 0, &env.claims);
+	else
 		e = voucher_json_parse(a, env.payload, kind, &env.claims);
 	if (e == MST_OK)
 		*out = env;
@@ -31,25 +36,45 @@ mst_err
 envelope_seal(struct arena *a, enum mst_media media, const struct mst_voucher_claims *claims,
     const struct envelope_signer *signer, mst_span *message)
 {
-	mst_err (*seal)(struct arena *, mst_span, const struct envelope_signer *, mst_span *) =
-	    NULL;
 	mst_span json;
-	mst_err e;
+	mst_err e = MST_E_MEDIA_UNSUPPORTED;
 
-	switch (media) {
-	case MST_MEDIA_CMS_JSON: seal = cms_seal; break;
-	case MST_MEDIA_JWS_JSON: seal = jws_seal; break;
-	case MST_MEDIA_COSE_CBOR:
-	case MST_MEDIA_NONE: return MST_E_MEDIA_UNSUPPORTED;
-	}
 	/* CMS-5: what we would refuse to read we do not write. */
-	if (cert_key_strength(signer->key) != MST_OK)
+	if (media != MST_MEDIA_NONE && cert_key_strength(signer->key) != MST_OK)
 		return MST_E_KEY_SIGN;
-	e = voucher_json_build(a, claims, &json);
-	if (e == MST_OK)
-		e = seal(a, json, signer, message);
+	switch (media) {
+	case MST_MEDIA_CMS_JSON:
+		e = voucher_json_build(a, claims, &json);
+		if (e == MST_OK)
+			e = cms_seal(a, json, signer, message);
+		break;
+	case MST_MEDIA_JWS_JSON:
+		e = voucher_json_build(a, claims, &json);
+		if (e == MST_OK)
+			e = jws_seal(a, json, signer, message);
+		break;
+	case MST_MEDIA_COSE_CBOR: e = cose_seal(a, claims, signer, message); break;
+	case MST_MEDIA_NONE: break;
+	}
 	ERR_clear_error();
 	return e;
+}
+
+mst_err
+envelope_nonce_text(struct arena *a, const struct mst_voucher_claims *c, mst_span *out)
+{
+	struct mst_buf text;
+
+	*out = c->nonce_text;
+	if (out->ptr != NULL || c->nonce.ptr == NULL)
+		return MST_OK;
+	text = arena_buf(a, MST_BASE64_LEN(c->nonce.len) + 1);
+	if (text.cap == 0)
+		return MST_E_NOMEM;
+	if (mst_base64_encode(c->nonce, &text) != MST_OK)
+		return MST_E_INTERNAL;
+	*out = mst_buf_span(&text);
+	return MST_OK;
 }
 
 const EVP_MD *

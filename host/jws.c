@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include <openssl/ec.h>
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
@@ -16,27 +14,16 @@
 /* JWS-2: nothing symmetric, nothing with SHA-1, no "none". */
 static const struct algorithm {
 	const char *name;
-	int key, group_bits; /* EC: the curve */
-	size_t half; /* ECDSA: length of r and of s */
-	const EVP_MD *(*md)(void);
-	int padding;
+	struct rawsig sig;
 } algorithms[] = {
-	{ "ES256", EVP_PKEY_EC, 256, 32, EVP_sha256, 0 },
-	{ "ES384", EVP_PKEY_EC, 384, 48, EVP_sha384, 0 },
-	{ "ES512", EVP_PKEY_EC, 521, 66, EVP_sha512, 0 },
-	{ "RS256", EVP_PKEY_RSA, 0, 0, EVP_sha256, RSA_PKCS1_PADDING },
-	{ "PS256", EVP_PKEY_RSA, 0, 0, EVP_sha256, RSA_PKCS1_PSS_PADDING },
-	{ "EdDSA", EVP_PKEY_ED25519, 0, 0, NULL, 0 },
+	{ "ES256", { EVP_PKEY_EC, 256, 32, EVP_sha256, 0 } },
+	{ "ES384", { EVP_PKEY_EC, 384, 48, EVP_sha384, 0 } },
+	{ "ES512", { EVP_PKEY_EC, 521, 66, EVP_sha512, 0 } },
+	{ "RS256", { EVP_PKEY_RSA, 0, 0, EVP_sha256, RSA_PKCS1_PADDING } },
+	{ "PS256", { EVP_PKEY_RSA, 0, 0, EVP_sha256, RSA_PKCS1_PSS_PADDING } },
+	{ "EdDSA", { EVP_PKEY_ED25519, 0, 0, NULL, 0 } },
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
-
-static bool
-fits(const struct algorithm *alg, EVP_PKEY *key)
-{
-	/* the strength first: it knows that a certificate may have no readable key */
-	return cert_key_strength(key) == MST_OK && EVP_PKEY_get_base_id(key) == alg->key &&
-	       (alg->key != EVP_PKEY_EC || EVP_PKEY_get_bits(key) == alg->group_bits);
-}
 
 static mst_err
 decode(struct arena *a, mst_span text, unsigned flags, mst_span *out)
@@ -107,71 +94,8 @@ read_header(struct arena *a, mst_span encoded, struct envelope *env, const struc
 	if (*alg == NULL)
 		return MST_E_JWS_HEADER;
 	e = read_x5c(a, json_object_get(header, "x5c"), env);
-	if (e == MST_OK && !fits(*alg, X509_get0_pubkey(env->signer)))
+	if (e == MST_OK && !rawsig_fits(&(*alg)->sig, X509_get0_pubkey(env->signer)))
 		e = MST_E_JWS_HEADER;
-	return e;
-}
-
-/* JWS-3: r||s to the DER that OpenSSL verifies. */
-static mst_err
-ecdsa_der(struct arena *a, mst_span raw, size_t half, mst_span *out)
-{
-	ECDSA_SIG *sig = ECDSA_SIG_new();
-	BIGNUM *r = NULL, *s = NULL;
-	uint8_t *p;
-	mst_err e = MST_E_VOUCHER_SIGNATURE;
-	int n;
-
-	if (sig == NULL || raw.len != 2 * half)
-		goto out;
-	r = BN_bin2bn(raw.ptr, (int)half, NULL);
-	s = BN_bin2bn(raw.ptr + half, (int)half, NULL);
-	e = MST_E_NOMEM;
-	if (r == NULL || s == NULL || ECDSA_SIG_set0(sig, r, s) != 1)
-		goto out;
-	r = s = NULL;
-	n = i2d_ECDSA_SIG(sig, NULL);
-	p = n <= 0 ? NULL : arena_alloc(a, (size_t)n);
-	if (p == NULL)
-		goto out;
-	*out = mst_span_of(p, (size_t)n);
-	e = i2d_ECDSA_SIG(sig, &p) == n ? MST_OK : MST_E_INTERNAL;
-out:
-	BN_free(r);
-	BN_free(s);
-	ECDSA_SIG_free(sig);
-	return e;
-}
-
-static int
-set_padding(EVP_PKEY_CTX *ctx, const struct algorithm *alg)
-{
-	if (alg->padding == 0)
-		return 1;
-	if (EVP_PKEY_CTX_set_rsa_padding(ctx, alg->padding) != 1)
-		return 0;
-	/* RFC 7518 3.5: the salt is as long as the hash */
-	return alg->padding != RSA_PKCS1_PSS_PADDING ||
-	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
-}
-
-static mst_err
-verify(struct arena *a, const struct algorithm *alg, EVP_PKEY *key, mst_span input, mst_span sig)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	const EVP_MD *md = alg->md == NULL ? NULL : alg->md();
-	EVP_PKEY_CTX *pctx = NULL;
-	mst_err e = MST_OK;
-
-	if (ctx == NULL)
-		return MST_E_NOMEM;
-	if (alg->half != 0)
-		e = ecdsa_der(a, sig, alg->half, &sig);
-	if (e == MST_OK &&
-	    (EVP_DigestVerifyInit(ctx, &pctx, md, NULL, key) != 1 || !set_padding(pctx, alg) ||
-	        EVP_DigestVerify(ctx, sig.ptr, sig.len, input.ptr, input.len) != 1))
-		e = MST_E_VOUCHER_SIGNATURE;
-	EVP_MD_CTX_free(ctx);
 	return e;
 }
 
@@ -227,7 +151,7 @@ jws_open(struct arena *a, mst_span message, struct envelope *out)
 	    (e = read_header(a, protected, &env, &alg)) != MST_OK ||
 	    (e = decode(a, signature, MST_BASE64_URL_ONLY, &sig)) != MST_OK ||
 	    (e = signing_input(a, protected, payload, &input)) != MST_OK ||
-	    (e = verify(a, alg, X509_get0_pubkey(env.signer), input, sig)) != MST_OK ||
+	    (e = rawsig_verify(a, &alg->sig, X509_get0_pubkey(env.signer), input, sig)) != MST_OK ||
 	    (e = decode(a, payload, MST_BASE64_URL_ONLY, &env.payload)) != MST_OK)
 		return e;
 	*out = env;
@@ -292,54 +216,6 @@ make_header(struct arena *a, const struct envelope_signer *signer, const struct 
 	return e != MST_OK ? e : encode(a, text, out);
 }
 
-/* DER to r||s, both of fixed length. */
-static mst_err
-ecdsa_raw(struct arena *a, mst_span der, size_t half, mst_span *out)
-{
-	const uint8_t *p = der.ptr;
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)der.len);
-	uint8_t *raw = arena_alloc(a, 2 * half);
-	mst_err e = MST_E_KEY_SIGN;
-
-	if (raw == NULL) {
-		e = MST_E_NOMEM;
-	} else if (sig != NULL &&
-	           BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, (int)half) == (int)half &&
-	           BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + half, (int)half) == (int)half) {
-		*out = mst_span_of(raw, 2 * half);
-		e = MST_OK;
-	}
-	ECDSA_SIG_free(sig);
-	return e;
-}
-
-static mst_err
-sign(struct arena *a, const struct algorithm *alg, EVP_PKEY *key, mst_span input, mst_span *out)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	const EVP_MD *md = alg->md == NULL ? NULL : alg->md();
-	EVP_PKEY_CTX *pctx = NULL;
-	mst_err e = MST_E_KEY_SIGN;
-	size_t n = 0;
-	uint8_t *sig;
-
-	if (ctx == NULL)
-		return MST_E_NOMEM;
-	if (EVP_DigestSignInit(ctx, &pctx, md, NULL, key) != 1 || !set_padding(pctx, alg) ||
-	    EVP_DigestSign(ctx, NULL, &n, input.ptr, input.len) != 1)
-		goto out;
-	sig = arena_alloc(a, n);
-	if (sig == NULL) {
-		e = MST_E_NOMEM;
-	} else if (EVP_DigestSign(ctx, sig, &n, input.ptr, input.len) == 1) {
-		*out = mst_span_of(sig, n);
-		e = alg->half == 0 ? MST_OK : ecdsa_raw(a, *out, alg->half, out);
-	}
-out:
-	EVP_MD_CTX_free(ctx);
-	return e;
-}
-
 mst_err
 jws_seal(struct arena *a, mst_span json, const struct envelope_signer *signer, mst_span *message)
 {
@@ -348,14 +224,14 @@ jws_seal(struct arena *a, mst_span json, const struct envelope_signer *signer, m
 	mst_err e;
 
 	for (size_t i = 0; alg == NULL && i < ALGORITHMS; i++)
-		if (fits(&algorithms[i], signer->key))
+		if (rawsig_fits(&algorithms[i].sig, signer->key))
 			alg = &algorithms[i];
 	if (alg == NULL)
 		return MST_E_KEY_SIGN;
 	if ((e = encode(a, json, &payload)) != MST_OK ||
 	    (e = make_header(a, signer, alg, &protected)) != MST_OK ||
 	    (e = signing_input(a, protected, payload, &input)) != MST_OK ||
-	    (e = sign(a, alg, signer->key, input, &sig)) != MST_OK ||
+	    (e = rawsig_make(a, &alg->sig, signer->key, input, &sig)) != MST_OK ||
 	    (e = encode(a, sig, &signature)) != MST_OK)
 		return e;
 	return json_close(a,
