@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -42,23 +43,42 @@ secret_new(struct arena *a, size_t cap, struct mst_buf *out)
 	return MST_OK;
 }
 
+/*
+ * G4: OpenSSL's encoders free what they encoded without wiping it, three times
+ * for one key (i2d_ECPrivateKey, ASN1_i2d_bio, EVP_PKEY2PKCS8 of 3.0), so that
+ * the scalar is put between the octets that every PKCS#8 of a P-256 key has.
+ */
 static mst_err
 key_der(struct arena *a, EVP_PKEY *key, mst_span *out)
 {
-	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
-	unsigned char *der = NULL;
-	int n = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
-	struct mst_buf copy;
-	mst_err e = n <= 0 ? MST_E_INTERNAL : secret_new(a, (size_t)n, &copy);
+	/* RFC 5958 2: version 0, ecPublicKey on prime256v1; RFC 5915 3: version 1, the scalar */
+	static const uint8_t head[] = { 0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07,
+		0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+		0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20 };
+	/* [1] publicKey, uncompressed */
+	static const uint8_t middle[] = { 0xa1, 0x44, 0x03, 0x42, 0x00 };
+	enum { SCALAR = 32, POINT = 65 };
+	struct mst_buf der;
+	BIGNUM *d = NULL;
+	size_t n = 0;
+	mst_err e = secret_new(a, sizeof head + SCALAR + sizeof middle + POINT, &der);
 
-	if (e == MST_OK)
-		e = mst_buf_put(&copy, mst_span_of(der, (size_t)n));
-	if (e == MST_OK)
-		*out = mst_buf_span(&copy);
-	if (n > 0)
-		OPENSSL_clear_free(der, (size_t)n);
-	PKCS8_PRIV_KEY_INFO_free(info);
-	return e;
+	if (e != MST_OK || (e = mst_buf_put(&der, mst_span_of(head, sizeof head))) != MST_OK)
+		return e;
+	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &d) != 1 ||
+	    BN_bn2binpad(d, der.ptr + der.len, SCALAR) != SCALAR)
+		e = MST_E_INTERNAL;
+	BN_clear_free(d);
+	der.len += SCALAR;
+	if (e != MST_OK || (e = mst_buf_put(&der, mst_span_of(middle, sizeof middle))) != MST_OK)
+		return e;
+	if (EVP_PKEY_get_octet_string_param(
+	        key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, der.ptr + der.len, POINT, &n) != 1 ||
+	    n != POINT)
+		return MST_E_INTERNAL;
+	der.len += POINT;
+	*out = mst_buf_span(&der);
+	return MST_OK;
 }
 
 mst_err

@@ -2,6 +2,7 @@
 /* Answers, byte for byte as est.md H2 to H7 want them. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -164,14 +165,45 @@ count(const struct request *r, int status)
 		    (double)(clock_mono_us() - r->pub.started_us) / 1e6);
 }
 
+/* libevent has sent it: it may hold a device's key (est.md G4). */
+static void
+wipe_sent(const void *bytes, size_t len, void *arg)
+{
+	(void)bytes;
+	mst_wipe(arg, len);
+	free(arg);
+}
+
+/* Head and body in one chain: one SSL_write, one record (est.md H4). NULL: out of memory. */
+static struct evbuffer *
+put_together(const struct text *head, mst_span body)
+{
+	struct evbuffer *out = evbuffer_new();
+	size_t len = head->len + body.len;
+	uint8_t *all = malloc(len);
+
+	if (out == NULL || all == NULL)
+		goto fail;
+	memcpy(all, head->bytes, head->len);
+	if (body.len != 0)
+		memcpy(all + head->len, body.ptr, body.len);
+	if (evbuffer_add_reference(out, all, len, wipe_sent, all) == 0)
+		return out;
+	mst_wipe(all, len);
+fail:
+	free(all);
+	if (out != NULL)
+		evbuffer_free(out);
+	return NULL;
+}
+
 static void
 answer(struct request *r, const struct answer *a)
 {
 	struct conn *c = r->conn;
-	struct evbuffer *out = NULL;
+	struct evbuffer *out;
 	size_t length = a->status == 202 || a->status == 204 ? 0 : a->body.len; /* est.md H7 */
 	struct text t = { .len = 0 };
-	bool ok;
 
 	if (c == NULL) { /* net_free has taken the connection */
 		request_free(r);
@@ -179,12 +211,10 @@ answer(struct request *r, const struct answer *a)
 	}
 	count(r, a->status);
 	put_head(&t, r, a, length);
-	/* Head and body in one chain: one SSL_write, one record (est.md H4). */
-	ok = (out = evbuffer_new()) != NULL && evbuffer_expand(out, t.len + length) == 0 &&
-	     evbuffer_add(out, t.bytes, t.len) == 0 &&
-	     (r->is_head || length == 0 || evbuffer_add(out, a->body.ptr, length) == 0);
+	out = put_together(
+	    &t, r->is_head || length == 0 ? MST_NONE : mst_span_of(a->body.ptr, length));
 	request_free(r);
-	conn_answer(c, ok ? out : NULL);
+	conn_answer(c, out);
 	if (out != NULL)
 		evbuffer_free(out);
 }
