@@ -42,7 +42,8 @@ enum agent_exit {
 
 /*
  * Blocks. timeout: seconds for ONCE and RENEW, after which no further attempt
- * is begun; ends earlier where the next attempt would lie beyond it. One
+ * is begun; ends earlier where the next attempt would lie beyond it, and with
+ * AGENT_REFUSED once every peer that is known has refused for good. One
  * decision is logged for each step (role "pledge").
  */
 enum agent_exit agent_run(struct agent *a, enum agent_task task, int64_t timeout);

@@ -15,12 +15,15 @@
 #define HOUR 3600
 /* A certificate that is due the moment it comes must not keep device and CA busy. */
 #define RENEWAL_GAP 60
+/* --once: so long discovery may look for somebody else after all who are known have refused. */
+#define DISCOVERY_PATIENCE 10
 
 /* How a session with the engine ended. */
 enum end {
 	END_DONE, /* enrolled and reported */
 	END_STOPPED,
 	END_TIME, /* nothing more can be tried before the deadline */
+	END_REFUSED, /* everybody who is known has refused for good */
 	END_DUE, /* not reported yet, but a renewal is more urgent */
 	END_EXPIRED,
 	END_FAILED, /* our own storage or memory */
@@ -32,6 +35,7 @@ agent_step(struct agent *a, struct mst_pledge_event *ev, struct mst_pledge_actio
 	ev->mono = clock_mono();
 	ev->clock = agent_clock(a);
 	mst_pledge_step(&a->p, ev, act);
+	agent_mark_refusal(a, ev, act);
 	agent_log_step(a, ev, act);
 }
 
@@ -162,12 +166,24 @@ is_due(const struct agent *a)
 	       agent_believed(a) >= agent_renew_at(a->cfg, &a->record, a->not_before, a->not_after);
 }
 
+/*
+ * One that was told to try once: nobody who is known would say anything else.
+ * Discovery is given a moment to find who would.
+ */
+static bool
+is_final(const struct agent *a, int64_t deadline)
+{
+	if (deadline == INT64_MAX || !agent_all_refused(a))
+		return false;
+	return a->discovery == NULL || clock_mono() - a->session_began >= DISCOVERY_PATIENCE;
+}
+
 /* WAIT: true with *act the engine's word on what woke us, or false with *end. */
 static bool
 await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end *end)
 {
 	struct mst_pledge_event tick = { .kind = MST_EV_TICK }; /* or that a link came up */
-	int64_t until = act->until;
+	int64_t until = act->until, wake = until < deadline ? until : deadline;
 
 	if (a->p.cfg.mode != MST_PLEDGE_BOOTSTRAP && is_expired(a))
 		return *end = END_EXPIRED, false;
@@ -176,7 +192,12 @@ await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end
 	if (deadline <= clock_mono() ||
 	    (deadline != INT64_MAX && until >= deadline && a->discovery == NULL))
 		return *end = END_TIME, false;
-	if (sleep_until(a, until < deadline ? until : deadline)) {
+	if (is_final(a, deadline))
+		return *end = END_REFUSED, false;
+	if (deadline != INT64_MAX && a->discovery != NULL && agent_all_refused(a) &&
+	    wake > a->session_began + DISCOVERY_PATIENCE)
+		wake = a->session_began + DISCOVERY_PATIENCE;
+	if (sleep_until(a, wake)) {
 		log_line(LOG_INFO_, "a link came up: no peer is waited for any longer");
 		tick.kind = MST_EV_LINK_UP;
 	}
@@ -219,9 +240,12 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 	    (e = agent_record_anchors(a->session, &a->record, &cfg.anchors)) != MST_OK)
 		return e;
 	mst_pledge_init(&a->p, &cfg);
-	for (unsigned i = 0; i < MST_PLEDGE_PEERS_MAX; i++)
+	for (unsigned i = 0; i < MST_PLEDGE_PEERS_MAX; i++) {
 		a->peers[i].redirected[0] = '\0';
-	a->sending = a->has_next = a->redirected = a->told_no_peer = false;
+		a->peers[i].refused = false;
+	}
+	a->session_began = clock_mono();
+	a->passing = a->sending = a->has_next = a->redirected = a->told_no_peer = false;
 	a->logged = MST_OK;
 	a->base[0] = '\0';
 	return MST_OK;
@@ -369,6 +393,7 @@ once(struct agent *a, int64_t deadline)
 	case END_EXPIRED: tell_expired(a); return AGENT_REFUSED;
 	case END_STOPPED:
 	case END_TIME:
+	case END_REFUSED:
 	case END_DUE: break;
 	}
 	return agent_is_refusal(a->verdict) ? AGENT_REFUSED : AGENT_UNREACHABLE;

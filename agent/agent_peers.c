@@ -74,7 +74,65 @@ agent_found_peers(struct agent *a, struct mst_pledge_action *act)
 		} else if (n >= 0 && a->peers[n].found > 0 && --a->peers[n].found == 0 &&
 		           !a->peers[n].fixed) {
 			a->peers[n].base[0] = '\0';
+			a->peers[n].refused = false;
 			tell(a, MST_EV_PEER_GONE, (unsigned)n, act);
 		}
 	}
+}
+
+/* ---- final refusals ---- */
+
+/* RFC 9110: what a server says about itself or about the moment, not about this device. */
+static bool
+may_pass(const struct mst_pledge_event *ev)
+{
+	return ev->status < 400 || ev->status > 499 || ev->status == 408 || ev->status == 425 ||
+	       ev->status == 429 || ev->retry_after >= 0;
+}
+
+/*
+ * Refusals that another question to the same peer would only bring again: it
+ * says so, or what it sent over its own line cannot be believed. Not among
+ * them: what memory, storage, the line or the moment is to blame for.
+ */
+static bool
+is_final(mst_err e, bool passing)
+{
+	switch ((int)e) {
+	case MST_E_PLEDGE_REFUSED: return !passing;
+	case MST_E_PLEDGE_REDIRECTS:
+	case MST_E_PLEDGE_ENROLL:
+	case MST_E_PLEDGE_CA_CERTS:
+	case MST_E_PLEDGE_CSRATTRS: return true;
+	default: break;
+	}
+	/* 11xx, 18xx: not what it should be; 12xx: the voucher, or the server by the voucher */
+	return ((int)e >= 1100 && (int)e < 1300) || ((int)e >= 1800 && (int)e < 1900);
+}
+
+void
+agent_mark_refusal(
+    struct agent *a, const struct mst_pledge_event *ev, const struct mst_pledge_action *act)
+{
+	/* The answer to the report of a refusal is no refusal of its own. */
+	if (ev->kind == MST_EV_RESPONSE && act->because == MST_E_PLEDGE_REFUSED &&
+	    a->sent.because == MST_OK)
+		a->passing = may_pass(ev);
+	if (act->kind != MST_ACT_CLOSE || a->p.state != PLEDGE_DISCOVER || act->because == MST_OK)
+		return;
+	a->peers[act->peer].refused = is_final(act->because, a->passing);
+	a->passing = false;
+}
+
+bool
+agent_all_refused(const struct agent *a)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < MST_PLEDGE_PEERS_MAX; i++) {
+		if (a->peers[i].base[0] != '\0' && !a->peers[i].refused)
+			return false;
+		any = any || a->peers[i].base[0] != '\0';
+	}
+	return any;
 }

@@ -9,6 +9,7 @@
 #include "host/clock.h"
 #include "host/file.h"
 #include "host/json.h"
+#include "host/vocab.h"
 
 struct status {
 	struct arena *a;
@@ -21,6 +22,17 @@ struct status {
 	pid_t running;
 	const char *state, *health;
 };
+
+/* A word of design.md section 7 with what it means. */
+static const char *
+state_words(struct status *s)
+{
+	enum device_state known = device_state_find(s->state);
+
+	return known == DEVICE_STATE_COUNT
+	           ? s->state
+	           : arena_printf(s->a, "%s: %s", s->state, device_state_sentence(known));
+}
 
 static const char *
 time_text(struct arena *a, int64_t t)
@@ -142,7 +154,7 @@ write_table(struct status *s, const char **text)
 	const char *head = arena_printf(s->a,
 	    "state           %s\nhealth          %s\nserial number   %.*s\n"
 	    "boots           %lld\nfactory resets  %lld\nrunning         %s\n",
-	    s->state, s->health, (int)s->serial.len,
+	    state_words(s), s->health, (int)s->serial.len,
 	    s->serial.ptr != NULL ? (const char *)s->serial.ptr : "", (long long)s->counters.boots,
 	    (long long)s->counters.resets,
 	    s->running != 0 ? arena_printf(s->a, "process %d", (int)s->running) : "no");

@@ -48,10 +48,22 @@ resource_of(const struct mst_pledge_action *act)
 	return (struct resource){ "POST", EST "simplereenroll", CSR, CERTS };
 }
 
+/* The engine's word on how long: a peer that drips its answer gets no more than a silent one. */
+static long
+left_ms(int64_t until)
+{
+	int64_t us = until > INT32_MAX ? INT32_MAX : until * 1000000 - clock_mono_us();
+
+	return us > 1000 ? (long)(us / 1000) : 1;
+}
+
 static void
 fill(struct agent *a, const struct mst_pledge_action *act, const char *path, struct http_request *r)
 {
 	struct resource res = resource_of(act);
+
+	if (a->client != NULL)
+		http_set_patience(a->client, 0, left_ms(act->until));
 
 	*r = (struct http_request){ res.method, path != NULL ? path : res.path, res.content_type,
 		res.accept, act->body };

@@ -6,11 +6,9 @@
 #include <string.h>
 
 static enum step
-step_of(const struct agent *a)
+step_of_resource(enum mst_resource what)
 {
-	if (!a->sending)
-		return STEP_CONNECT;
-	switch (a->sent.resource) {
+	switch (what) {
 	case MST_RES_REQUESTVOUCHER: return STEP_VOUCHER;
 	case MST_RES_VOUCHER_STATUS: return STEP_VOUCHER_STATUS;
 	case MST_RES_CACERTS: return STEP_CACERTS;
@@ -20,6 +18,12 @@ step_of(const struct agent *a)
 	case MST_RES_ENROLLSTATUS: break;
 	}
 	return STEP_ENROLLSTATUS;
+}
+
+static enum step
+step_of(const struct agent *a)
+{
+	return a->sending ? step_of_resource(a->sent.resource) : STEP_CONNECT;
 }
 
 bool
@@ -94,6 +98,9 @@ void
 agent_log_step(
     struct agent *a, const struct mst_pledge_event *ev, const struct mst_pledge_action *act)
 {
+	if (act->kind == MST_ACT_SEND)
+		log_line(LOG_DEBUG_, "%s: %s", mst_pledge_state_name(a->p.state),
+		    step_sentence(step_of_resource(act->resource)));
 	switch (ev->kind) {
 	case MST_EV_RESPONSE: on_answer(a, ev, act); return;
 	case MST_EV_FAILED:

@@ -19,6 +19,7 @@ struct peer {
 	char redirected[AGENT_PEER_MAX]; /* where a 3xx of this attempt led; empty: nowhere */
 	unsigned found; /* how often discovery sees it */
 	bool fixed; /* configured or remembered: never goes away */
+	bool refused; /* in this session, and asking again would not help */
 };
 
 struct agent {
@@ -60,6 +61,7 @@ struct agent {
 	struct mst_pledge_action sent; /* the SEND under way */
 	bool sending; /* sent is valid */
 	bool redirected; /* the one redirect to another origin is used up */
+	bool passing; /* the latest refusal was one that may pass: 5xx, 429, Retry-After */
 	bool has_next; /* an action came out of a step within the handshake */
 	struct mst_pledge_action next;
 	const char *request_id;
@@ -69,6 +71,7 @@ struct agent {
 	int wake; /* eventfd */
 	atomic_bool stop, renew;
 	bool told_no_peer;
+	int64_t session_began; /* mono */
 	mst_err logged; /* the refusal last logged in this attempt */
 	mst_err verdict; /* a refusal by name, else what kept us from an answer */
 };
@@ -99,14 +102,17 @@ void agent_step(struct agent *a, struct mst_pledge_event *ev, struct mst_pledge_
 /* agent_peers.c */
 /* The peers that are known before any discovery; tells the engine. act as in agent_tell_peers. */
 void agent_first_peers(struct agent *a, struct mst_pledge_action *act);
+/* Marks a peer that has refused for good; to be told every step. */
+void agent_mark_refusal(
+    struct agent *a, const struct mst_pledge_event *ev, const struct mst_pledge_action *act);
+/* Everybody who is known has: --once need not go on. */
+bool agent_all_refused(const struct agent *a);
 /* What discovery has found or lost since; *act becomes the engine's latest word. */
 void agent_found_peers(struct agent *a, struct mst_pledge_action *act);
 
 /* agent_words.c */
 void agent_log_step(
     struct agent *a, const struct mst_pledge_event *ev, const struct mst_pledge_action *act);
-void agent_log_connected(
-    struct agent *a, const struct mst_chain *chain, const struct mst_pledge_action *act, mst_err e);
 /* A refusal by name; false for what an absent or slow peer causes. */
 bool agent_is_refusal(mst_err e);
 

@@ -38,6 +38,8 @@ struct http_client {
 	size_t body_len, body_cap, limit, header_len;
 	int64_t last_us; /* when a byte last moved */
 	curl_off_t moved;
+	int64_t stall_us; /* how long nothing may move */
+	int64_t end_us; /* of the exchange, whatever moves; 0: TIMEOUT_MS alone */
 };
 
 static _Thread_local char why[512];
@@ -144,10 +146,14 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
 
 	(void)dltotal;
 	(void)ultotal;
+	if (c->end_us != 0 && now >= c->end_us) {
+		c->err = fail(MST_E_TIMEOUT, "the answer takes too long");
+		return 1;
+	}
 	if (dlnow + ulnow != c->moved || c->last_us == 0 || c->fresh) {
 		c->moved = dlnow + ulnow;
 		c->last_us = now;
-	} else if (now - c->last_us > c->o.stall_timeout_ms * 1000) {
+	} else if (now - c->last_us > c->stall_us) {
 		c->err = fail(MST_E_TIMEOUT, "the server lets nothing move");
 		return 1;
 	}
@@ -408,6 +414,7 @@ http_open(const struct http_options *o, struct http_client **out)
 		c->o.total_timeout_ms = 120000;
 	if (c->o.user_agent == NULL)
 		c->o.user_agent = "muster/" MUSTER_VERSION;
+	c->stall_us = c->o.stall_timeout_ms * INT64_C(1000);
 	host_of(o->base, c->host, sizeof(c->host));
 	c->tls.o = &c->o;
 	c->tls.host = c->host;
@@ -429,6 +436,15 @@ http_close(struct http_client *c)
 	http_tls_wipe(&c->tls);
 	free(c->body);
 	free(c);
+}
+
+void
+http_set_patience(struct http_client *c, long stall_ms, long total_ms)
+{
+	if (stall_ms <= 0 || stall_ms > c->o.stall_timeout_ms)
+		stall_ms = c->o.stall_timeout_ms;
+	c->stall_us = stall_ms * INT64_C(1000);
+	c->end_us = total_ms <= 0 ? 0 : clock_mono_us() + total_ms * INT64_C(1000);
 }
 
 /* ---- exchanges ---- */
@@ -534,6 +550,7 @@ exchange(struct http_client *c, struct arena *a, size_t limit, struct http_answe
 	c->moved = 0;
 	c->error[0] = '\0';
 	r = curl_easy_perform(c->curl);
+	http_set_patience(c, 0, 0); /* said for this exchange alone */
 	return r == CURLE_OK ? answer_take(c, a, out) : error_of(c, r);
 }
 

@@ -47,6 +47,13 @@ struct http_options {
 /* MST_E_USAGE when the options contradict each other, MST_E_NOMEM. */
 MST_MUST_USE mst_err http_open(const struct http_options *o, struct http_client **out);
 void http_close(struct http_client *c); /* NULL allowed */
+/*
+ * How long a peer may let nothing move, and how long the exchange may take in
+ * all, counted from now: for the next exchange, or, called from http_first_fn,
+ * for the one under way. A peer that sends a byte a second ends with the
+ * second. 0: as http_options said. Neither may be longer than there.
+ */
+void http_set_patience(struct http_client *c, long stall_ms, long total_ms);
 
 struct http_request {
 	const char *method; /* "GET" or "POST" */

@@ -289,15 +289,6 @@ crypto_openssl_pending_key(struct crypto_openssl *c)
 	return c->pending;
 }
 
-EVP_PKEY *
-crypto_openssl_take_key(struct crypto_openssl *c)
-{
-	EVP_PKEY *key = c->pending;
-
-	c->pending = NULL;
-	return key;
-}
-
 struct mst_crypto
 crypto_openssl(struct crypto_openssl *c)
 {

@@ -2,8 +2,8 @@
 /*
  * The OpenSSL back-end of include/muster/crypto.h. It holds what the factory
  * gave (IDevID key, certificate, chain, MASA anchors), the present LDevID
- * where a renewal needs it, and the key of the last csr_build until someone
- * takes it. One per device; not to be used from two threads at once.
+ * where a renewal needs it, and the key of the last csr_build until the next
+ * one. One per device; not to be used from two threads at once.
  */
 #ifndef CRYPTO_OPENSSL_H
 #define CRYPTO_OPENSSL_H
@@ -58,7 +58,5 @@ MST_MUST_USE mst_err crypto_openssl_set_binding(struct crypto_openssl *c, mst_sp
 
 /* The key that belongs to the last CSR, borrowed, or NULL: to be stored at MST_ACT_KEEP. */
 EVP_PKEY *crypto_openssl_pending_key(struct crypto_openssl *c);
-/* The same with ownership: the back-end forgets it. */
-EVP_PKEY *crypto_openssl_take_key(struct crypto_openssl *c);
 
 #endif

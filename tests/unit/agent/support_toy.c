@@ -279,6 +279,9 @@ on_requestvoucher(struct exchange *x)
 		answer(x, 307, "Location: /moved/requestvoucher\r\n", "", 0);
 	} else if (t->trick == TOY_REFUSES_VOUCHER) {
 		answer(x, 403, "", "MU-2200 not on the list\n", 24);
+	} else if (t->trick == TOY_BUSY) {
+		t->trick = TOY_HONEST;
+		answer(x, 503, "", "MU-2031 later\n", 14);
 	} else if (t->trick == TOY_SILENT) {
 		x->hang_up = true;
 		sleep(3);
@@ -375,6 +378,9 @@ on_enroll(struct exchange *x, bool again)
 		answer(x, 400, "", "bad CSR", 7);
 	} else if (t->trick == TOY_REFUSES_ENROLL) {
 		answer(x, 403, "", "MU-4000 not yet", 15);
+	} else if (t->trick == TOY_BUSY_ENROLLING) {
+		t->trick = TOY_HONEST;
+		answer(x, 503, "", "MU-4001 later\n", 14);
 	} else if (t->enroll_pending > 0) {
 		t->enroll_pending--;
 		pending(x);
@@ -535,6 +541,7 @@ run(void *arg)
 {
 	struct toy *t = arg;
 
+	t->runs = true;
 	while (!t->stop) {
 		int fd = accept(t->listener, NULL, NULL);
 
@@ -561,6 +568,9 @@ toy_start(struct toy *t, const struct toy_pki *pki, enum toy_trick trick)
 	t->port = ntohs(at.sin_port);
 	snprintf(t->base, sizeof t->base, "https://127.0.0.1:%d", t->port);
 	MUST(pthread_create(&t->thread, NULL, run, t) == 0);
+	/* A fork while a thread is being made may copy a lock that nobody will open. */
+	while (!t->runs)
+		usleep(1000);
 }
 
 void

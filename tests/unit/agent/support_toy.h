@@ -33,6 +33,8 @@ enum toy_trick {
 	TOY_CHANGES_CERT, /* 202, hang up, then another certificate */
 	TOY_NO_RA, /* its certificate lacks cmcRA */
 	TOY_SILENT, /* never answers requestvoucher */
+	TOY_BUSY, /* 503 to the first requestvoucher */
+	TOY_BUSY_ENROLLING, /* 503 to the first simpleenroll */
 };
 
 /* What many worlds share: the factory's and the site's authorities. */
@@ -66,7 +68,7 @@ struct toy {
 
 	int port, listener;
 	char base[64];
-	atomic_bool stop;
+	atomic_bool stop, runs;
 	pthread_t thread;
 };
 

@@ -105,6 +105,7 @@ struct server {
 	int want_client;
 	const char *reply[4]; /* to the 1st, 2nd, ... request; NULL: close */
 	int drip; /* stall after the head of this request, until the client leaves */
+	int drip_ms; /* or send a byte more so often */
 
 	int listener;
 	char base[64];
@@ -173,6 +174,8 @@ serve(struct server *s, SSL *ssl)
 		if (s->reply[i] == NULL)
 			return;
 		SSL_write(ssl, s->reply[i], (int)strlen(s->reply[i]));
+		while (s->drip_ms > 0 && SSL_write(ssl, "x", 1) == 1)
+			usleep((useconds_t)s->drip_ms * 1000);
 		if (s->drip)
 			(void)SSL_read(ssl, &hold, 1);
 		if (i < 3 && s->reply[i + 1] == NULL && strstr(s->reply[i], "X-Close") != NULL)

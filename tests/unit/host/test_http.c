@@ -692,6 +692,61 @@ TLS_9_total_time_is_bounded(void **state)
 	stop(&s);
 }
 
+/* Something moves all the time, but not enough. */
+static void
+TLS_9_drip_ends_at_the_deadline(void **state)
+{
+	struct server s = { .drip_ms = 50,
+		.reply = { "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" } };
+	struct http_options o = { .trust = HTTP_PROVISIONAL };
+	struct http_answer an;
+	struct http_client *c;
+
+	(void)state;
+	start(&s);
+	o.base = s.base;
+	assert_int_equal(http_open(&o, &c), MST_OK);
+	http_set_patience(c, 0, 400);
+	assert_int_equal(begin(c, &get, &an), MST_E_TIMEOUT);
+	assert_string_equal(http_why(), "the answer takes too long");
+	http_close(c);
+	stop(&s);
+}
+
+static mst_err
+on_first_impatient(void *arg, const struct mst_chain *server, struct http_request *fill)
+{
+	struct http_client **c = arg;
+
+	(void)server;
+	*fill = get;
+	http_set_patience(*c, 300, 0);
+	return MST_OK;
+}
+
+/* What is said within the handshake counts for the exchange under way, and for no other. */
+static void
+TLS_9_patience_of_one_exchange(void **state)
+{
+	struct server s = { .drip = 1,
+		.reply = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
+		    "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc" } };
+	struct http_options o = { .trust = HTTP_PROVISIONAL, .total_timeout_ms = 700 };
+	struct http_answer an;
+	struct http_client *c;
+
+	(void)state;
+	start(&s);
+	o.base = s.base;
+	assert_int_equal(http_open(&o, &c), MST_OK);
+	assert_int_equal(http_begin(c, a, on_first_impatient, &c, 65536, &an), MST_E_TIMEOUT);
+	assert_string_equal(http_why(), "the server lets nothing move");
+	assert_int_equal(begin(c, &get, &an), MST_E_TIMEOUT);
+	assert_string_not_equal(http_why(), "the server lets nothing move");
+	http_close(c);
+	stop(&s);
+}
+
 /* A listener that never speaks TLS. */
 static void
 TLS_9_silent_handshake_is_bounded(void **state)
@@ -842,6 +897,8 @@ main(void)
 		T(body_limit_is_exact),
 		T(header_limit),
 		T(TLS_9_stall_ends_in_timeout),
+		T(TLS_9_drip_ends_at_the_deadline),
+		T(TLS_9_patience_of_one_exchange),
 		T(TLS_9_total_time_is_bounded),
 		T(TLS_9_silent_handshake_is_bounded),
 		T(answer_that_is_not_http),
