@@ -252,6 +252,9 @@ open_est(struct roles *r)
 		for (size_t p = 0; p < r->c->cas[i].profile_count; p++)
 			profiles[at++] = (struct est_profile){ .label = r->c->cas[i].label,
 				.profile = r->c->cas[i].profiles[p].name,
+				.manufacturers = { r->c->cas[i].manufacturers,
+				    r->c->cas[i].manufacturer_count },
+				.users = { r->c->cas[i].users, r->c->cas[i].user_count },
 				.organization = r->c->cas[i].organization,
 				.san = strcmp(r->c->cas[i].profiles[p].san, "serial") == 0
 				           ? EST_SAN_SERIAL

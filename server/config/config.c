@@ -75,6 +75,8 @@ static cfg_opt_t ca_opts[] = { CFG_STR("cert", NULL, CFGF_NODEFAULT),
 	CFG_STR("key", NULL, CFGF_NODEFAULT), CFG_STR("old_cert", NULL, CFGF_NODEFAULT),
 	CFG_STR("old_key", NULL, CFGF_NODEFAULT), CFG_STR("crl_url", NULL, CFGF_NODEFAULT),
 	CFG_INT("crl_hours", 168, CFGF_NONE), CFG_STR("organization", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("manufacturers", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("users", NULL, CFGF_NODEFAULT),
 	CFG_SEC("profile", profile_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 	CFG_END() };
 static cfg_opt_t est_opts[] = { CFG_BOOL("basic", cfg_false, CFGF_NONE),
@@ -288,6 +290,24 @@ read_profiles(struct reader *r, cfg_t *c, struct config_ca *ca)
 }
 
 static void
+read_names(struct reader *r, cfg_t *c, const char *name, const char ***out, size_t *count)
+{
+	size_t n = cfg_size(c, name);
+	const char **list = zeroed(r, (n + 1) * sizeof *list);
+
+	for (unsigned i = 0; list != NULL && i < n; i++) {
+		list[i] = arena_str(r->a, mst_span_str(cfg_getnstr(c, name, i)));
+		if (list[i] == NULL)
+			fail(r, c, MST_E_NOMEM, "out of memory");
+		else if (list[i][0] == '\0')
+			fail(r, c, MST_E_CONFIG_VALUE,
+			    arena_printf(r->a, "an empty name in \"%s\"", name));
+	}
+	*out = list;
+	*count = n;
+}
+
+static void
 read_cas(struct reader *r, cfg_t *cfg)
 {
 	r->out->ca_count = cfg_size(cfg, "ca");
@@ -307,6 +327,8 @@ read_cas(struct reader *r, cfg_t *cfg)
 		ca->crl_url = text(r, c, "crl_url");
 		ca->crl_hours = cfg_getint(c, "crl_hours");
 		ca->organization = text(r, c, "organization");
+		read_names(r, c, "manufacturers", &ca->manufacturers, &ca->manufacturer_count);
+		read_names(r, c, "users", &ca->users, &ca->user_count);
 		read_profiles(r, c, ca);
 	}
 }

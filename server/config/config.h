@@ -43,6 +43,8 @@ struct config_ca {
 	const char *crl_url;
 	long crl_hours;
 	const char *organization; /* O= in issued subjects; NULL: none */
+	const char **manufacturers, **users; /* whom it certifies; "*": all */
+	size_t manufacturer_count, user_count; /* 0: all at label "", nobody elsewhere */
 	struct config_profile *profiles;
 	size_t profile_count;
 };

@@ -20,8 +20,16 @@ enum est_san {
 	EST_SAN_SERIAL
 }; /* SERIAL: a dNSName made of the device's serial number */
 
+/* Names that a CA certifies; "*" is all. Without any (count 0): all at label "", else none. */
+struct est_names {
+	const char *const *list;
+	size_t count;
+};
+
 struct est_profile { /* one per CA label; the profile of ca.h of the same name signs */
 	const char *label;
+	/* Whose devices, and which plain clients, by their names; the same for all of one label. */
+	struct est_names manufacturers, users;
 	const char *profile;
 	const char *organization; /* O= of issued subjects, or NULL */
 	enum est_san san;

@@ -14,6 +14,7 @@
 #include "host/clock.h"
 #include "server/est/room.h"
 
+#define BASIC "basic:" /* begins the identity of a plain client */
 #define TYPE_ENROLLED "application/pkcs7-mime; smime-type=certs-only" /* H6 */
 
 struct run {
@@ -25,6 +26,7 @@ struct run {
 	struct trust_verdict client;
 	enum est_basic basic;
 	const struct est_user *user; /* EST_BASIC_PROVED */
+	const char *manufacturer; /* the device's */
 	const char *identity;
 	struct device device; /* id 0: none */
 	const struct est_profile *profile;
@@ -49,6 +51,16 @@ refuse(struct run *u, mst_err e)
 
 /* --- the gate --- */
 
+/* The name of a plain client: what stands behind "basic:" in its identity. */
+static const char *
+user_name(const struct run *u)
+{
+	if (u->client.class == TRUST_LDEVID && u->client.row.device == 0 &&
+	    strncmp(u->client.row.identity, BASIC, sizeof BASIC - 1) == 0)
+		return u->client.row.identity + sizeof BASIC - 1;
+	return u->user != NULL ? u->user->name : NULL;
+}
+
 static mst_err
 gate(struct run *u, const struct device *d)
 {
@@ -56,6 +68,9 @@ gate(struct run *u, const struct device *d)
 		.client = &u->client,
 		.basic = u->basic,
 		.device = d,
+		.profile = u->profile,
+		.manufacturer = u->manufacturer,
+		.user = user_name(u),
 		.status_optional = u->est->c.status_optional };
 
 	return est_gate(&in);
@@ -64,13 +79,18 @@ gate(struct run *u, const struct device *d)
 static mst_err
 pass_gate(struct run *u)
 {
-	mst_err e = est_device(store_reader(u->est->c.store), u->rq->arena, &u->client, &u->device);
+	struct db *db = store_reader(u->est->c.store);
+	mst_err e = est_device(db, u->rq->arena, &u->client, &u->device);
+	bool known = e == MST_OK;
 
+	if (known && u->device.manufacturer != 0)
+		e = manufacturer_name_of(
+		    db, u->rq->arena, u->device.manufacturer, &u->manufacturer);
 	if (e != MST_OK && e != MST_E_NOT_FOUND)
 		return e;
-	if (e == MST_E_NOT_FOUND)
+	if (!known)
 		u->device.id = 0;
-	return gate(u, e == MST_OK ? &u->device : NULL);
+	return gate(u, known ? &u->device : NULL);
 }
 
 /* Who asks, in words, the same over all its life: a key belongs to one identity (EST-2). */
@@ -86,7 +106,7 @@ name_client(struct run *u)
 		    (int)c->serial.len, (const char *)c->serial.ptr);
 		break;
 	case TRUST_LDEVID: u->identity = c->row.identity; break;
-	case TRUST_ANONYMOUS: u->identity = arena_printf(a, "basic:%s", u->user->name); break;
+	case TRUST_ANONYMOUS: u->identity = arena_printf(a, BASIC "%s", u->user->name); break;
 	case TRUST_REFUSED: return MST_E_EST_CLIENT_CERT;
 	}
 	return u->identity != NULL ? MST_OK : MST_E_NOMEM;

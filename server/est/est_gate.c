@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may order a certificate (brski.md EST-3, est.md A1 to A6, J1, J2). */
+#include <string.h>
+
 #include "server/est/judge.h"
 
 /* What an operator or the audit log said about the device, whatever it holds. */
@@ -71,8 +73,32 @@ judge_anonymous(const struct est_gate_in *in)
 	return MST_E_HTTP_AUTH;
 }
 
-mst_err
-est_gate(const struct est_gate_in *in)
+static bool
+names_one(const struct est_names *n, const char *label, const char *name)
+{
+	if (n->count == 0) /* a CA beside the default is for whom it names, or for nobody */
+		return label[0] == '\0';
+	for (size_t i = 0; i < n->count; i++)
+		if (strcmp(n->list[i], "*") == 0 || (name != NULL && strcmp(n->list[i], name) == 0))
+			return true;
+	return false;
+}
+
+/* RFC 7030 3.2.2: a label is another CA, and being admitted here is not being admitted there. */
+static mst_err
+judge_label(const struct est_gate_in *in)
+{
+	const struct est_profile *p = in->profile;
+	bool is_device = in->client->class == TRUST_IDEVID ||
+	                 (in->client->class == TRUST_LDEVID && in->client->row.device != 0);
+	bool ok = is_device ? names_one(&p->manufacturers, p->label, in->manufacturer)
+	                    : names_one(&p->users, p->label, in->user);
+
+	return ok ? MST_OK : MST_E_EST_LABEL_DENIED;
+}
+
+static mst_err
+judge_client(const struct est_gate_in *in)
 {
 	switch (in->client->class) {
 	case TRUST_REFUSED:
@@ -83,4 +109,12 @@ est_gate(const struct est_gate_in *in)
 	case TRUST_LDEVID: return judge_ldevid(in);
 	}
 	return MST_E_EST_CLIENT_CERT;
+}
+
+mst_err
+est_gate(const struct est_gate_in *in)
+{
+	mst_err e = judge_client(in);
+
+	return e != MST_OK ? e : judge_label(in);
 }

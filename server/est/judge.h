@@ -19,6 +19,9 @@ struct est_gate_in {
 	const struct trust_verdict *client;
 	enum est_basic basic;
 	const struct device *device; /* behind the client's certificate; NULL: none is known */
+	const struct est_profile *profile; /* of the label that is asked */
+	const char *manufacturer; /* the device's; NULL: none is known */
+	const char *user; /* a plain client's name; NULL: none is known */
 	bool status_optional;
 };
 /*
@@ -27,7 +30,8 @@ struct est_gate_in {
  * MST_E_EST_CLIENT_CERT for a renewal without the certificate to be renewed
  * (A3), and for a first enrolment with an LDevID of a device: a device has one
  * chain of certificates (J2), and the next link of it is a renewal;
- * MST_E_EST_GATE_*, MST_E_AUTHZ_QUARANTINED, MST_E_AUTHZ_PENDING.
+ * MST_E_EST_GATE_*, MST_E_AUTHZ_QUARANTINED, MST_E_AUTHZ_PENDING;
+ * MST_E_EST_LABEL_DENIED where all else is well and the CA is for others.
  */
 MST_MUST_USE mst_err est_gate(const struct est_gate_in *in);
 

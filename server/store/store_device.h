@@ -35,6 +35,9 @@ struct manufacturer {
 MST_MUST_USE mst_err manufacturer_put(struct db *db, struct manufacturer *m); /* by name; sets id */
 MST_MUST_USE mst_err manufacturer_get(
     struct db *db, struct arena *a, const char *name, struct manufacturer *out);
+/* MST_E_NOT_FOUND. */
+MST_MUST_USE mst_err manufacturer_name_of(
+    struct db *db, struct arena *a, int64_t id, const char **out);
 MST_MUST_USE mst_err manufacturer_list(
     struct db *db, struct arena *a, struct manufacturer **out, size_t *count);
 MST_MUST_USE mst_err manufacturer_delete(

@@ -146,6 +146,26 @@ manufacturer_get(struct db *db, struct arena *a, const char *name, struct manufa
 }
 
 mst_err
+manufacturer_name_of(struct db *db, struct arena *a, int64_t id, const char **out)
+{
+	struct query q;
+	const char *name = NULL;
+	bool found;
+	mst_err e;
+
+	query_init(&q, db, "SELECT name FROM manufacturer WHERE id = ?1");
+	query_int(&q, id);
+	if ((found = query_row(&q)))
+		name = row_text(&q, a);
+	if ((e = query_end(&q)) != MST_OK)
+		return e;
+	if (!found)
+		return MST_E_NOT_FOUND;
+	*out = name;
+	return MST_OK;
+}
+
+mst_err
 manufacturer_list(struct db *db, struct arena *a, struct manufacturer **out, size_t *count)
 {
 	struct manufacturer *rows = NULL;

@@ -64,6 +64,30 @@ good_masa(void **state)
 	arena_free(a);
 }
 
+static void
+good_label_U2(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(
+	    config_parse(a, "t.conf",
+	        "state = \"s\"\nregistrar {\n\tcert = \"c\"\n\tkey = \"k\"\n}\n"
+	        "ca \"\" {\n\tcert = \"c\"\n\tkey = \"k\"\n}\n"
+	        "ca \"lab\" {\n\tcert = \"c\"\n\tkey = \"k\"\n"
+	        "\tmanufacturers = {\"acme\", \"zeta works\"}\n\tusers = {\"alice\"}\n}\n",
+	        &c),
+	    MST_OK);
+	assert_int_equal(c.cas[0].manufacturer_count, 0);
+	assert_int_equal(c.cas[0].user_count, 0);
+	assert_int_equal(c.cas[1].manufacturer_count, 2);
+	assert_string_equal(c.cas[1].manufacturers[1], "zeta works");
+	assert_int_equal(c.cas[1].user_count, 1);
+	assert_string_equal(c.cas[1].users[0], "alice");
+	arena_free(a);
+}
+
 struct bad {
 	const char *name, *text;
 	mst_err err;
@@ -91,6 +115,10 @@ static const struct bad bad[] = {
 	{ "proxy to nowhere", "state = \"s\"\nproxy {\n}\n", MST_E_CONFIG_MISSING, "discover" },
 	{ "basic without a file", SITE "est {\n\tbasic = true\n}\n", MST_E_CONFIG_MISSING,
 	    "basic_file" },
+	{ "ca for a nameless one (U2)",
+	    "state = \"s\"\nregistrar {\n\tcert = \"c\"\n\tkey = \"k\"\n}\nca \"lab\" {\n"
+	    "\tcert = \"c\"\n\tkey = \"k\"\n\tmanufacturers = {\"a\", \"\"}\n}\n",
+	    MST_E_CONFIG_VALUE, "manufacturers" },
 	{ "est without registrar", MASA "}\nest {\n}\n", MST_E_CONFIG_MISSING, "est needs" },
 	{ "profile without clientAuth",
 	    "state = \"s\"\nregistrar {\n\tcert = \"c\"\n\tkey = \"k\"\n}\nca \"\" {\n\tcert = "
@@ -148,12 +176,12 @@ prefixes(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[4 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
-		cmocka_unit_test(good_masa), cmocka_unit_test(missing_file),
-		cmocka_unit_test(prefixes) };
+	struct CMUnitTest tests[5 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
+		cmocka_unit_test(good_masa), cmocka_unit_test(good_label_U2),
+		cmocka_unit_test(missing_file), cmocka_unit_test(prefixes) };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		tests[4 + i] = (struct CMUnitTest){ bad[i].name, refused, NULL, NULL,
+		tests[5 + i] = (struct CMUnitTest){ bad[i].name, refused, NULL, NULL,
 			(void *)(uintptr_t)&bad[i] };
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

@@ -20,9 +20,15 @@ static const struct ca_profile ca_profiles[] = {
 	{ .name = "device", .seconds = 90 * 86400, .san = CA_SAN_DNS },
 	{ .name = "named", .seconds = 90 * 86400, .san = CA_SAN_DNS },
 };
+static const char *const acme[] = { "acme" }, *const lab_users[] = { "carol" };
 static const struct est_profile profiles[] = {
 	{ .label = "", .profile = "device", .organization = "Acme" },
-	{ .label = "lab", .profile = "named", .organization = "Acme", .san = EST_SAN_SERIAL },
+	{ .label = "lab",
+	    .profile = "named",
+	    .manufacturers = { acme, 1 },
+	    .users = { lab_users, 1 },
+	    .organization = "Acme",
+	    .san = EST_SAN_SERIAL },
 };
 static const struct ca_config configs[] = {
 	{ .label = "", .slot = "ca", .profiles = ca_profiles, .profile_count = 2 },

@@ -15,6 +15,7 @@ struct world {
 	struct est_gate_in in;
 	struct trust_verdict client;
 	struct device device;
+	struct est_profile profile;
 };
 
 struct row {
@@ -38,8 +39,14 @@ good(struct world *w)
 		.enroll_status = -1,
 		.audit_verdict = 1 };
 	w->in = (struct est_gate_in){
-		.op = EST_ENROLL, .client = &w->client, .basic = EST_BASIC_OFF, .device = &w->device
+		.op = EST_ENROLL,
+		.client = &w->client,
+		.basic = EST_BASIC_OFF,
+		.device = &w->device,
+		.profile = &w->profile,
+		.manufacturer = "acme",
 	};
+	w->profile = (struct est_profile){ .label = "", .profile = "device" };
 }
 
 static void
@@ -56,6 +63,17 @@ anonymous(struct world *w)
 {
 	w->client.class = TRUST_ANONYMOUS;
 	w->in.device = NULL;
+	w->in.manufacturer = NULL;
+	w->in.user = "alice";
+}
+
+static const char *const acme[] = { "zeta", "acme" }, *const others[] = { "acm", "acme2", "Acme" },
+                         *const alice[] = { "alice" }, *const any[] = { "*" };
+
+static void
+lab(struct world *w)
+{
+	w->profile.label = "lab";
 }
 
 #define BEND(name, ...)                                                                            \
@@ -110,6 +128,27 @@ BEND(ldevid_enrols, ldevid(w); w->in.op = EST_ENROLL)
 BEND(ldevid_keygen, ldevid(w); w->in.op = EST_KEYGEN)
 BEND(plain_renews, ldevid(w); w->client.row.device = 0; w->in.device = NULL)
 BEND(plain_enrols, plain_renews(w); w->in.op = EST_ENROLL)
+BEND(label_unsaid, lab(w))
+BEND(label_named, lab(w); w->profile.manufacturers = (struct est_names){ acme, 2 })
+BEND(label_others, lab(w); w->profile.manufacturers = (struct est_names){ others, 3 })
+BEND(label_any, lab(w); w->profile.manufacturers = (struct est_names){ any, 1 })
+BEND(label_users_alone, lab(w); w->profile.users = (struct est_names){ any, 1 })
+BEND(label_renewal, ldevid(w); label_others(w))
+BEND(label_renewal_named, ldevid(w); label_named(w))
+BEND(label_keygen, w->in.op = EST_KEYGEN; lab(w))
+BEND(label_unknown_maker, label_named(w); w->in.manufacturer = NULL)
+BEND(label_quarantined, label_others(w); w->device.state = DEVICE_QUARANTINED)
+BEND(default_others, w->profile.manufacturers = (struct est_names){ others, 3 })
+BEND(default_named, w->profile.manufacturers = (struct est_names){ acme, 2 })
+BEND(label_plain, anonymous(w); w->in.basic = EST_BASIC_PROVED; lab(w))
+BEND(label_plain_named, label_plain(w); w->profile.users = (struct est_names){ alice, 1 })
+BEND(label_plain_other, label_plain_named(w); w->in.user = "alicia")
+BEND(label_plain_maker, label_plain(w); w->in.user = "acme";
+     w->profile.manufacturers = (struct est_names){ acme, 2 })
+BEND(label_plain_renews, ldevid(w); w->client.row.device = 0; w->in.device = NULL;
+     w->in.manufacturer = NULL; w->in.user = "alice"; lab(w))
+BEND(label_plain_renews_named, label_plain_renews(w);
+     w->profile.users = (struct est_names){ alice, 1 })
 BEND(anonymous_off, anonymous(w))
 BEND(anonymous_absent, anonymous(w); w->in.basic = EST_BASIC_ABSENT)
 BEND(anonymous_proved, anonymous(w); w->in.basic = EST_BASIC_PROVED)
@@ -165,6 +204,24 @@ static const struct row rows[] = {
 	ROW(ldevid_keygen, "J2", MST_E_EST_CLIENT_CERT),
 	ROW(plain_renews, "R4", MST_OK),
 	ROW(plain_enrols, "RFC 7030 4.2", MST_OK),
+	ROW(label_unsaid, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_named, "U2", MST_OK),
+	ROW(label_others, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_any, "U2", MST_OK),
+	ROW(label_users_alone, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_renewal, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_renewal_named, "U2", MST_OK),
+	ROW(label_keygen, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_unknown_maker, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_quarantined, "U2", MST_E_AUTHZ_QUARANTINED),
+	ROW(default_others, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(default_named, "U2", MST_OK),
+	ROW(label_plain, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_plain_named, "U2", MST_OK),
+	ROW(label_plain_other, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_plain_maker, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_plain_renews, "U2", MST_E_EST_LABEL_DENIED),
+	ROW(label_plain_renews_named, "U2", MST_OK),
 	ROW(anonymous_off, "EST-8", MST_E_TLS_NO_CLIENT_CERT),
 	ROW(anonymous_absent, "A2", MST_E_HTTP_AUTH),
 	ROW(anonymous_proved, "A2", MST_OK),

@@ -229,6 +229,45 @@ basic_names_of_the_line_A2(void **state)
 	reply_free(&r);
 }
 
+/* RFC 7030 3.2.2: each label is a CA, and says itself whom it certifies. */
+static void
+label_is_for_whom_it_names_U2(void **state)
+{
+	struct reply r;
+	X509 *cert;
+
+	(void)state;
+	site.config.basic_file = users;
+	opened();
+	expect(NULL, NULL, EST "/lab/simpleenroll", csr_text(&site, a_key("P-256 a"), PLAIN),
+	    basic("alice", "sesame"), MST_E_EST_LABEL_DENIED);
+	r = post_as(NULL, NULL, EST "/lab/simpleenroll",
+	    csr_text(&site, a_key("P-256 c"), "O=Acme,CN=carol"), basic("carol", "sesame"));
+	cert = cert_of(&r);
+	reply_free(&r);
+	r = post_as(cert, a_key("P-256 c"), EST "/lab/simplereenroll",
+	    csr_text(&site, a_key("P-256 d"), "O=Acme,CN=carol"), NULL);
+	X509_free(cert_of(&r));
+	reply_free(&r);
+	X509_free(cert);
+}
+
+static void
+label_refuses_devices_of_others_U2(void **state)
+{
+	static const char *const others[] = { "zeta" };
+	struct est_profile mine[2];
+
+	(void)state;
+	memcpy(mine, site.config.profiles, sizeof mine);
+	mine[1].manufacturers = (struct est_names){ others, 1 };
+	site.config.profiles = mine;
+	opened();
+	expect(dev.idevid, dev.key, EST "/lab/simpleenroll",
+	    csr_text(&site, a_key("P-256 a"), POLICY), NULL, MST_E_EST_LABEL_DENIED);
+	assert_int_equal(site_last_trail(&site, dev.id).err, MST_E_EST_LABEL_DENIED);
+}
+
 static void
 basic_user_has_no_device_name_EST_2(void **state)
 {
@@ -694,6 +733,8 @@ main(void)
 		T(basic_malformed_A2),
 		T(basic_source_that_fails_must_wait_A2),
 		T(basic_names_of_the_line_A2),
+		T(label_is_for_whom_it_names_U2),
+		T(label_refuses_devices_of_others_U2),
 		T(basic_user_has_no_device_name_EST_2),
 		T(basic_does_not_outvote_a_refused_certificate_A2),
 		T(basic_key_of_another_user_EST_2),
