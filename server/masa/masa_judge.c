@@ -180,13 +180,9 @@ fill_voucher(const struct masa_judge_in *in, const struct masa_rvr *r, struct ma
 static void
 fill_entry(const struct masa_judge_in *in, const struct masa_rvr *r, struct masa_verdict *v)
 {
-	const struct mst_voucher_claims *c = &r->env.claims;
-
 	v->entry.at = in->clock.now;
 	v->entry.device = r->device.id;
 	v->entry.customer = r->party != NULL ? r->party->row.id : 0;
-	/* AUD-5: the nonce as text, as it was used. */
-	v->entry.nonce = c->nonce_text.ptr != NULL ? c->nonce_text : c->nonce;
 	v->entry.assertion = v->voucher.assertion;
 	v->entry.client = in->client_name;
 	v->entry.source = in->source;
@@ -215,7 +211,9 @@ masa_judge_rvr(const struct masa_judge_in *in, struct arena *a, struct masa_repo
 		return e;
 	/* 14: what the pledge can read, RFC 8995 5.6. */
 	if ((e = masa_accept_judge(in->accept, in->media)) != MST_OK ||
-	    (e = masa_sha256(a, in->rvr, &v.entry.rvr_sha256)) != MST_OK)
+	    (e = masa_sha256(a, in->rvr, &v.entry.rvr_sha256)) != MST_OK ||
+	    /* AUD-5: the nonce as text, as it was used. */
+	    (e = envelope_nonce_text(a, &r.env.claims, &v.entry.nonce)) != MST_OK)
 		return e;
 	fill_voucher(in, &r, &v);
 	fill_entry(in, &r, &v);

@@ -9,7 +9,8 @@ static mst_err
 prior_name(mst_err e)
 {
 	if (e == MST_E_VOUCHER_SIGNATURE || e == MST_E_CMS_SIGNERS || e == MST_E_CMS_ALGORITHM ||
-	    e == MST_E_JWS_HEADER)
+	    e == MST_E_JWS_HEADER || e == MST_E_COSE_ALGORITHM || e == MST_E_COSE_ALG_UNPROTECTED ||
+	    e == MST_E_COSE_SIGNATURE_LENGTH)
 		return MST_E_PRIOR_SIGNATURE;
 	if (e == MST_E_NOMEM || e == MST_E_INTERNAL)
 		return e;
@@ -35,8 +36,8 @@ open_with_known(
 		e = envelope_open(
 		    a, in->media, MST_VOUCHER_REQUEST, r->env.claims.prior_request, extra, &env);
 	X509_free(known);
-	/* Damaged certificates beside it are not passed over in silence. */
-	if (e == MST_OK && sk_X509_num(env.certs) > 1)
+	/* Damaged certificates beside it are not passed over in silence. In COSE they are hints. */
+	if (e == MST_OK && in->media != MST_MEDIA_COSE_CBOR && sk_X509_num(env.certs) > 1)
 		e = MST_E_VOUCHER_SIGNATURE;
 	if (e == MST_OK)
 		*out = env;
@@ -50,12 +51,14 @@ static mst_err
 open_prior(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r,
     struct masa_report *report, struct envelope *out)
 {
+	/* COSE-4: the pledge's certificates are not in its request but in the registrar's. */
+	const STACK_OF(X509) *bag = in->media == MST_MEDIA_COSE_CBOR ? r->env.certs : NULL;
 	struct envelope env;
 	mst_err e;
 
 	/* 10a: the same format as the registrar's request (RFC 8366bis 6). */
 	e = envelope_open(
-	    a, in->media, MST_VOUCHER_REQUEST, r->env.claims.prior_request, NULL, &env);
+	    a, in->media, MST_VOUCHER_REQUEST, r->env.claims.prior_request, bag, &env);
 	if (e == MST_E_VOUCHER_SIGNATURE && r->device.idevid_cert.len != 0)
 		e = open_with_known(in, a, r, &env);
 	if (e == MST_OK)
@@ -94,19 +97,40 @@ judge_key(struct arena *a, const struct masa_device *d, X509 *signer)
 	return mst_span_eq(issuer, d->idevid_issuer) ? MST_OK : MST_E_PRIOR_SIGNATURE;
 }
 
+/*
+ * 10b: the certificate chains to our IDevID CA. In CMS and JWS what goes along
+ * is of that chain and nothing else; in COSE it stands in the registrar's bag,
+ * among the registrar's own, and binds nobody.
+ */
+static mst_err
+verify_idevid(const struct masa_judge_in *in, const struct masa_rvr *r, const struct envelope *pvr)
+{
+	unsigned flags = in->policy->expiry == MASA_EXPIRY_IGNORED ? CHAIN_NO_LEAF_TIME : 0;
+	STACK_OF(X509) *all;
+	mst_err e = MST_E_NOMEM;
+
+	if (in->media != MST_MEDIA_COSE_CBOR)
+		return chain_verify(in->policy->idevid, pvr->signer, pvr->certs, &in->clock,
+		    flags | CHAIN_NOTHING_ELSE, NULL);
+	if ((all = sk_X509_dup(pvr->certs)) == NULL)
+		return e;
+	for (int i = 0; i < sk_X509_num(r->env.certs); i++)
+		if (sk_X509_push(all, sk_X509_value(r->env.certs, i)) <= 0)
+			goto out;
+	e = chain_verify(in->policy->idevid, pvr->signer, all, &in->clock, flags, NULL);
+out:
+	sk_X509_free(all);
+	return e;
+}
+
 /* 10b, 10c: who signed the pledge's request? */
 static mst_err
 judge_signer(const struct masa_judge_in *in, struct arena *a, const struct masa_rvr *r,
     const struct envelope *pvr, struct masa_report *report)
 {
-	unsigned flags = CHAIN_NOTHING_ELSE;
 	mst_span serial;
-	mst_err e;
+	mst_err e = verify_idevid(in, r, pvr);
 
-	if (in->policy->expiry == MASA_EXPIRY_IGNORED)
-		flags |= CHAIN_NO_LEAF_TIME;
-	/* 10b: the certificate chains to our IDevID CA, and what goes along is of that chain. */
-	e = chain_verify(in->policy->idevid, pvr->signer, pvr->certs, &in->clock, flags, NULL);
 	if (e != MST_OK) {
 		report->detail = arena_printf(a, "%s", cert_why());
 		return e == MST_E_NOMEM ? e : MST_E_PRIOR_IDEVID_CHAIN;

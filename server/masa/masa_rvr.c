@@ -34,8 +34,10 @@ masa_spki_sha256(struct arena *a, X509 *cert, mst_span *out)
 static mst_err
 rvr_name(mst_err e)
 {
-	if (e == MST_E_VOUCHER_SIGNATURE)
+	if (e == MST_E_VOUCHER_SIGNATURE || e == MST_E_COSE_SIGNATURE_LENGTH)
 		return MST_E_RVR_SIGNATURE;
+	if (e == MST_E_COSE_ALGORITHM || e == MST_E_COSE_ALG_UNPROTECTED || e == MST_E_COSE_CRIT)
+		return e;
 	if (e == MST_E_CMS_SIGNERS || e == MST_E_CMS_ALGORITHM || e == MST_E_JWS_HEADER ||
 	    e == MST_E_VOUCHER_KIND || e == MST_E_MEDIA_UNSUPPORTED || e == MST_E_X509_WEAK ||
 	    e == MST_E_NOMEM || e == MST_E_INTERNAL)

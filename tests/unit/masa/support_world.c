@@ -15,6 +15,19 @@
 #include "tests/unit/masa/support_world.h"
 
 struct pki pki;
+enum mst_media world_media = MST_MEDIA_CMS_JSON;
+const struct world_form world_forms[WORLD_FORMS] = {
+	{ MST_MEDIA_CMS_JSON, "" },
+	{ MST_MEDIA_JWS_JSON, ", JWS" },
+	{ MST_MEDIA_COSE_CBOR, ", COSE" },
+};
+
+int
+world_media_set(void **state)
+{
+	world_media = *(const enum mst_media *)*state;
+	return 0;
+}
 
 static void
 add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -232,7 +245,7 @@ world_good(struct world *w)
 	memset(w, 0, sizeof(*w));
 	w->a = arena_new(0);
 	w->clock = (struct mst_clock){ MST_CLOCK_TRUSTED, now };
-	w->media = MST_MEDIA_CMS_JSON;
+	w->media = world_media;
 	w->policy = (struct masa_policy){ .skew = 300,
 		.rvr_max_age = 86400,
 		.prior_skew = 86400,
@@ -289,6 +302,18 @@ world_nonceless(struct world *w)
 	w->customer_count = 1;
 }
 
+/* The byte so many from the end; of JSON a letter of the signature at its end. */
+static void
+damage(enum mst_media media, mst_span message, size_t at)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)message.ptr + message.len - at;
+
+	if (media == MST_MEDIA_JWS_JSON && at == 1)
+		p[-20] = p[-20] == 'A' ? 'B' : 'A';
+	else
+		*p ^= 1;
+}
+
 static mst_span
 seal(struct world *w, const struct mst_voucher_claims *c, const struct id *signer,
     X509 *const *chain, size_t count, size_t flip_at)
@@ -303,8 +328,28 @@ seal(struct world *w, const struct mst_voucher_claims *c, const struct id *signe
 	sk_X509_free(more);
 	copy = arena_dup(w->a, out);
 	if (flip_at != 0)
-		((uint8_t *)(uintptr_t)copy.ptr)[copy.len - flip_at] ^= 1;
+		damage(w->media, copy, flip_at);
 	return copy;
+}
+
+/* COSE-4: the certificates of both sides are in the bag of the registrar's request, unordered. */
+static void
+fill_bag(struct world *w)
+{
+	STACK_OF(X509) *more = sk_X509_new_null();
+
+	if (!w->no_prior) {
+		sk_X509_push(more, pki.idevid_ca.cert);
+		for (size_t i = 0; i < w->pvr_chain_count; i++)
+			sk_X509_push(more, w->pvr_chain[i]);
+		sk_X509_push(more, w->pvr_signer->cert);
+	}
+	for (size_t i = 0; i < w->rvr_chain_count; i++)
+		sk_X509_push(more, w->rvr_chain[i]);
+	sk_X509_push(more, w->rvr_signer->cert);
+	if (w->rvr.kind == MST_VOUCHER_REQUEST)
+		assert_int_equal(envelope_bag_add(w->a, w->message, more, &w->message), MST_OK);
+	sk_X509_free(more);
 }
 
 void
@@ -318,6 +363,8 @@ world_seal(struct world *w)
 	}
 	w->message =
 	    seal(w, &w->rvr, w->rvr_signer, w->rvr_chain, w->rvr_chain_count, w->flip_rvr_at);
+	if (w->media == MST_MEDIA_COSE_CBOR)
+		fill_bag(w);
 }
 
 static mst_err

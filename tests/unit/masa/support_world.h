@@ -80,7 +80,16 @@ struct world {
 	struct masa_report report;
 	struct masa_verdict verdict;
 };
-void world_good(struct world *w); /* nonced, CMS, anonymous, with prior */
+/* Of every world that is made from now on. A setup of cmocka's: state points to an enum mst_media.
+ */
+extern enum mst_media world_media;
+int world_media_set(void **state);
+extern const struct world_form {
+	enum mst_media media;
+	const char *suffix; /* of a test's name */
+} world_forms[3];
+#define WORLD_FORMS 3
+void world_good(struct world *w); /* nonced, anonymous, with prior */
 void world_nonceless(struct world *w); /* customer 1, by TLS, with the site's root as anchor */
 /* Build the messages only: w->message. */
 void world_seal(struct world *w);

@@ -20,13 +20,20 @@ expect(mst_err got, mst_err want)
 	assert_int_equal(got, want);
 }
 
+struct row {
+	enum mst_media media;
+	const struct deviation *deviation;
+};
+
 static void
 deviation(void **state)
 {
-	const struct deviation *d = *state;
+	const struct row *row = *state;
+	const struct deviation *d = row->deviation;
 	struct masa_verdict untouched;
 	struct world w;
 
+	world_media = row->media;
 	if (d->flags & NONCELESS)
 		world_nonceless(&w);
 	else
@@ -72,7 +79,8 @@ nonced(void **state)
 	pins(&w, pki.ca.cert); /* the lowest CA, not the root */
 	assert_int_equal(v->voucher.kind, MST_VOUCHER);
 	assert_int_equal(v->voucher.assertion, MST_ASSERT_PROXIMITY);
-	assert_true(mst_span_eq(v->voucher.nonce_text, MST_LIT(NONCE)));
+	assert_true(mst_nonce_eq(
+	    v->voucher.nonce_text, v->voucher.nonce, MST_LIT(NONCE), MST_LIT("This is a nonce!")));
 	assert_true(mst_span_eq(v->voucher.serial, MST_LIT(SERIAL)));
 	assert_true(v->voucher.expires_on == MST_NO_TIME);
 	assert_int_equal(v->voucher.created_on, w.clock.now);
@@ -90,16 +98,14 @@ nonced(void **state)
 }
 
 static void
-jws(void **state)
+same_form(void **state)
 {
 	struct world w;
 
 	(void)state;
 	world_good(&w);
-	w.media = MST_MEDIA_JWS_JSON;
 	good(&w);
-	pins(&w, pki.ca.cert);
-	assert_int_equal(w.verdict.media, MST_MEDIA_JWS_JSON);
+	assert_int_equal(w.verdict.media, world_media);
 	world_free(&w);
 }
 
@@ -594,7 +600,7 @@ unmake(void **state)
 
 static const struct CMUnitTest goods[] = {
 	{ "8.4 nonced: proximity, lowest CA, no expires-on", nonced, NULL, NULL, NULL },
-	{ "8.4 JWS form", jws, NULL, NULL, NULL },
+	{ "8.4 the form of the request", same_form, NULL, NULL, NULL },
 	{ "8.5 only the EE given: pins the EE", ee_only, NULL, NULL, NULL },
 	{ "ID-6 self-signed registrar, ID-7 without SKI", self_signed_registrar, NULL, NULL, NULL },
 	{ "CMS-6 chain in any order, strays left aside", chain_in_any_order, NULL, NULL, NULL },
@@ -616,7 +622,6 @@ static const struct CMUnitTest goods[] = {
 	{ "8995-5.6 lifetime within the CRL's", nonceless_lifetime_of_crl, NULL, NULL, NULL },
 	{ "8.4-5 hard policy with a clean CRL", crl_clean, NULL, NULL, NULL },
 	{ "8.4-5 soft policy without a CRL: passed, and said", crl_soft, NULL, NULL, NULL },
-	{ "CMS-2 id-data for a product line that needs it", id_data_product, NULL, NULL, NULL },
 	{ "ID-4 expired IDevID where the rule says so", expired_idevid_by_rule, NULL, NULL, NULL },
 	{ "ID-8 idevid-issuer without OCTET STRING", issuer_bare_sequence, NULL, NULL, NULL },
 	{ "ID-8 idevid-issuer as bare key id", issuer_bare_key_id, NULL, NULL, NULL },
@@ -624,24 +629,47 @@ static const struct CMUnitTest goods[] = {
 	{ "ID-8 idevid-issuer as DN in DER", issuer_name_der, NULL, NULL, NULL },
 	{ "D19 damage to a request never moves the pin upwards", damaged_request, NULL, NULL,
 	    NULL },
+};
+static const struct CMUnitTest of_cms[] = {
+	{ "CMS-2 id-data for a product line that needs it", id_data_product, NULL, NULL, NULL },
 	{ "D19 a damaged prior is refused", damaged_prior, NULL, NULL, NULL },
 	{ "8995-5.6 Accept", accept_header, NULL, NULL, NULL },
 };
+#define GOODS (sizeof goods / sizeof goods[0])
+#define OF_CMS (sizeof of_cms / sizeof of_cms[0])
 
+/* Every test in every form; names are the strings above with the form behind them. */
 int
 main(void)
 {
-	size_t g = sizeof(goods) / sizeof(goods[0]), n = g + deviation_count;
-	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
+	struct arena *names = arena_new(0);
+	size_t most = WORLD_FORMS * (GOODS + deviation_count) + OF_CMS, n = 0;
+	struct CMUnitTest *tests = arena_alloc(names, most * sizeof *tests);
+	struct row *rows = arena_alloc(names, most * sizeof *rows);
 	int failed;
 
-	if (tests == NULL)
+	if (tests == NULL || rows == NULL)
 		return 1;
-	memcpy(tests, goods, sizeof(goods));
-	for (size_t i = 0; i < deviation_count; i++)
-		tests[g + i] = (struct CMUnitTest){ deviations[i].name, deviation, NULL, NULL,
-			(void *)(uintptr_t)&deviations[i] };
+	for (size_t i = 0; i < OF_CMS; i++) {
+		tests[n] = of_cms[i];
+		tests[n].setup_func = world_media_set;
+		tests[n++].initial_state = (void *)(uintptr_t)&world_forms[0].media;
+	}
+	for (const struct world_form *f = world_forms; f < world_forms + WORLD_FORMS; f++) {
+		for (size_t i = 0; i < GOODS; i++)
+			tests[n++] = (struct CMUnitTest){ arena_printf(names, "%s%s", goods[i].name,
+				                              f->suffix),
+				goods[i].test_func, world_media_set, NULL,
+				(void *)(uintptr_t)&f->media };
+		for (size_t i = 0; i < deviation_count; i++) {
+			rows[n] = (struct row){ f->media, &deviations[i] };
+			tests[n] = (struct CMUnitTest){ arena_printf(names, "%s%s",
+				                            deviations[i].name, f->suffix),
+				deviation, NULL, NULL, &rows[n] };
+			n++;
+		}
+	}
 	failed = _cmocka_run_group_tests("masa_judge", tests, n, make, unmake);
-	free(tests);
+	arena_free(names);
 	return failed;
 }

@@ -57,12 +57,15 @@ test_stranger(void **state)
 int
 main(void)
 {
-	static const enum mst_media cms = MST_MEDIA_CMS_JSON, jws = MST_MEDIA_JWS_JSON;
+	static const enum mst_media cms = MST_MEDIA_CMS_JSON, jws = MST_MEDIA_JWS_JSON,
+	                            cose = MST_MEDIA_COSE_CBOR;
 	const struct CMUnitTest tests[] = {
 		{ "8.4-10b a flipped bit in each byte of the PVR, CMS", test_prior, NULL, NULL,
 		    (void *)(uintptr_t)&cms },
 		{ "8.4-10b a flipped bit in each byte of the PVR, JWS", test_prior, NULL, NULL,
 		    (void *)(uintptr_t)&jws },
+		{ "8.4-10b a flipped bit in each byte of the PVR, COSE", test_prior, NULL, NULL,
+		    (void *)(uintptr_t)&cose },
 		{ "8.4-10b a stranger's certificate goes along, CMS", test_stranger, NULL, NULL,
 		    (void *)(uintptr_t)&cms },
 		{ "8.4-10b a stranger's certificate goes along, JWS", test_stranger, NULL, NULL,
