@@ -520,12 +520,18 @@ inspect_inside(
 mst_err
 inspect(struct arena *a, mst_span bytes, const struct inspect_options *o, json_t **out)
 {
+	mst_err e;
+
 	why[0] = '\0';
 	if (bytes.len > INSPECT_BYTES_MAX) {
 		inspect_say("larger than %u bytes", INSPECT_BYTES_MAX);
 		return MST_E_SPACE;
 	}
-	return inspect_inside(a, bytes, o, 0, out);
+	e = inspect_inside(a, bytes, o, 0, out);
+	if (e != MST_OK && why[0] == '\0')
+		inspect_say(
+		    "neither PEM, DER, base64, hex, JSON nor CBOR of anything that is known here");
+	return e;
 }
 
 /* --- the message alone --- */
