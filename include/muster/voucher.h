@@ -90,7 +90,8 @@ void mst_voucher_claims_init(struct mst_voucher_claims *c, enum mst_voucher_kind
  * 19): accept is a set of these, 0 for current drafts alone.
  */
 enum mst_voucher_legacy {
-	MST_LEGACY_SIDS = 1, /* outer SIDs 1001100 and 1001154, the same deltas (drafts before 8366bis) */
+	/* outer SIDs 1001100 and 1001154, the same deltas (drafts before 8366bis) */
+	MST_LEGACY_SIDS = 1,
 	/* assertion as text, dates under Tag 0 or 1, serial as bytes, nonce as text (Minerva) */
 	MST_LEGACY_TYPES = 2,
 };
