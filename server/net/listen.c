@@ -378,7 +378,7 @@ open_all(struct listener *ls, const char *address, int *port)
 }
 
 mst_err
-net_listen(struct net *n, const struct net_listen *o, int *port)
+listener_new(struct net *n, const struct net_listen *o, struct listener **out)
 {
 	struct listener *ls = calloc(1, sizeof *ls);
 	mst_err e = MST_E_NOMEM;
@@ -391,9 +391,24 @@ net_listen(struct net *n, const struct net_listen *o, int *port)
 	pthread_mutex_init(&ls->lock, NULL);
 	atomic_store(&ls->said_at, -SAY_EVERY_US);
 	snprintf(ls->labels, sizeof ls->labels, "listener=\"%.60s\"", o->name);
-	if ((ls->name = strdup(o->name)) == NULL ||
-	    (ls->accepters = calloc(n->count, sizeof *ls->accepters)) == NULL ||
-	    (e = copy_routes(ls, o)) != MST_OK)
+	if ((ls->name = strdup(o->name)) == NULL || (e = copy_routes(ls, o)) != MST_OK) {
+		listener_free(ls);
+		return e;
+	}
+	*out = ls;
+	return MST_OK;
+}
+
+mst_err
+net_listen(struct net *n, const struct net_listen *o, int *port)
+{
+	struct listener *ls;
+	mst_err e = listener_new(n, o, &ls);
+
+	if (e != MST_OK)
+		return e;
+	e = MST_E_NOMEM;
+	if ((ls->accepters = calloc(n->count, sizeof *ls->accepters)) == NULL)
 		goto refuse;
 	if (o->cert != NULL) {
 		if ((e = tls_server(o, &ls->ctx)) != MST_OK)

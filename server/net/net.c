@@ -186,6 +186,8 @@ loop_close(struct net_loop *l)
 		calls_end(l);
 	while (l->conns != NULL)
 		conn_free(l->conns);
+	if (l == l->net->loops)
+		coaps_free(l->net);
 	while (l->requests != NULL)
 		request_free(l->requests);
 	while (l->timers != NULL)

@@ -67,12 +67,20 @@ struct net_peer {
 };
 
 enum net_method { NET_GET, NET_POST, NET_HEAD, NET_OTHER };
+enum net_wire { NET_HTTP, NET_COAPS };
 
 struct net_request {
 	struct net_loop *loop;
 	struct arena
 	    *arena; /* freed after the answer; 1 MiB limit, or four bodies if that is more */
 	struct net_peer *peer;
+	enum net_wire wire;
+	/*
+	 * COAPS: the short name that was asked for, "skc"; NULL over HTTP. path, content_type and
+	 * accept are those of HTTP in either case; only bodies differ, which are DER, never base64
+	 * (RFC 9148 4.3).
+	 */
+	const char *short_name;
 	enum net_method method; /* a HEAD arrives as NET_GET; its answer's body is left out here */
 	const char *path; /* decoded, without query; at most 1 KiB */
 	const char *query; /* "" if none */
@@ -112,13 +120,56 @@ struct net_listen {
 MST_MUST_USE mst_err net_listen(struct net *n, const struct net_listen *o, int *port);
 const char *net_why(void);
 
+/* --- CoAPS: RFC 9148, draft-ietf-anima-constrained-voucher 6 --- */
+
+struct net_coaps_limits { /* zero: the default in brackets */
+	long sessions; /* [1000] DTLS associations in all */
+	long per_source; /* [200] per source address, or per stateless join proxy */
+	long handshakes; /* [200] not yet finished, in all */
+	long handshakes_per_source; /* [32] */
+	long handshake_rate, handshake_burst; /* [20] a second per source, [100] at once */
+	long handshake_ms; /* [30000] */
+	long idle_ms; /* [300000] */
+	long body_bytes; /* [32768] of a request or answer (CO-4) */
+	long body_total; /* [4194304] of all requests that are still in pieces */
+	long block_ms; /* [60000] until a request in pieces is forgotten */
+};
+
+struct sockaddr_in6;
+/* Who really is behind a loopback socket that stands for a pledge of a stateless join proxy. */
+typedef bool (*net_coaps_alias)(
+    void *arg, const struct sockaddr_in6 *from, struct sockaddr_in6 *real);
+
+struct net_coaps {
+	const char *name; /* role in log lines and metrics */
+	const char *address; /* "[::]:5684"; port 0 picks one */
+	X509 *cert; /* with an EC or EdDSA key: all suites are ECDSA */
+	EVP_PKEY *key;
+	const STACK_OF(X509) *chain;
+	/* The same routes as for HTTPS; coap_table.h says which are reached by which short name. */
+	const struct net_route *routes;
+	size_t route_count;
+	const char *hide; /* short names that are off here, separated by spaces; NULL: none */
+	struct net_coaps_limits limits;
+	net_coaps_alias alias;
+	void *alias_arg;
+};
+/*
+ * As net_listen, for CoAP over DTLS 1.2 on one UDP port; everything of it runs
+ * on loop 0. A client certificate is mandatory and judged by trust. MST_E_IO,
+ * MST_E_UNSUPPORTED (an RSA certificate, or an OpenSSL without AES_128_CCM_8), with net_why().
+ */
+MST_MUST_USE mst_err net_listen_coaps(struct net *n, const struct net_coaps *o, int *port);
+
 struct net_header {
 	const char *name, *value;
 };
 
 /*
- * Answer. Always with Content-Length, canonical header case (est.md H2..H7),
- * X-Request-Id. The request is gone afterwards. Safe when the client has left.
+ * Answer. Over COAPS headers are left out, the status becomes a CoAP code, the
+ * type a content-format, and a body that the resource's answer does not have
+ * in coap_table.h is left out. Over HTTP always with Content-Length, canonical header case (est.md
+ * H2..H7), X-Request-Id. The request is gone afterwards. Safe when the client has left.
  */
 void net_reply(struct net_request *rq, int status, const char *content_type, mst_span body,
     const struct net_header *headers, size_t header_count);
@@ -126,6 +177,7 @@ void net_reply(struct net_request *rq, int status, const char *content_type, mst
  * Refuse by name: status of err.def, text/plain "MU-2103 sentence (request id)\n",
  * Retry-After on 202/429/503 (202: no body, est.md H7), and the connection is
  * closed where the clause wants it (PVR_ASSERTION, PVR_PROXIMITY, binding).
+ * Over COAPS: the code of err.def, the sentence as diagnostic payload, Max-Age.
  * Writes the decision's log line and counter as (role of listener, step, e).
  */
 void net_refuse(struct net_request *rq, enum step step, mst_err e, const char *detail);

@@ -42,6 +42,7 @@ struct net {
 	unsigned count;
 	struct net_loop *loops;
 	struct listener *listeners;
+	struct coaps *coaps;
 };
 
 struct route {
@@ -115,7 +116,8 @@ struct conn {
 
 struct request {
 	struct net_request pub; /* first: a handler's pointer is ours */
-	struct conn *conn;
+	struct conn *conn; /* NULL: over CoAPS, or net_free has taken it */
+	struct coap_exchange *exchange; /* NULL: over HTTP, or net_free has taken it */
 	struct request *prev, *next; /* of the loop */
 	const struct route *route;
 	struct head head; /* its spans do not outlive the parsing */
@@ -127,6 +129,8 @@ struct request {
 void net_set_why(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* listen.c */
+/* Name, labels, limits and routes; no socket. */
+MST_MUST_USE mst_err listener_new(struct net *n, const struct net_listen *o, struct listener **out);
 /* Accepts no more; then, when no connection is left, free. */
 void listener_close(struct listener *ls);
 void listener_free(struct listener *ls);
@@ -136,6 +140,8 @@ void listener_leave(struct listener *ls, const char *source);
 
 /* tls.c */
 MST_MUST_USE mst_err tls_server(const struct net_listen *o, SSL_CTX **out);
+/* For DTLS: a client certificate is mandatory. */
+MST_MUST_USE mst_err tls_datagrams(const struct net_listen *o, SSL_CTX **out);
 
 /* conn.c */
 void conn_accept(
@@ -150,12 +156,32 @@ void conn_answer(struct conn *c, struct evbuffer *answer);
 
 /* request.c */
 struct request *request_new(struct conn *c);
+/* Over CoAPS; NULL when out of memory. */
+struct request *request_new_coap(struct coap_exchange *x);
 void request_free(struct request *r);
 /* Fill in what the head says; head.h's refusals. */
 MST_MUST_USE mst_err request_read_head(struct request *r, mst_span bytes, const char **why);
 /* The route, or the refusal that is due (404, 405). */
 MST_MUST_USE mst_err request_route(struct request *r);
 void request_dispatch(struct request *r);
+
+/* reply.c */
+struct answer {
+	int status;
+	const char *type;
+	mst_span body;
+	const struct net_header *headers;
+	size_t header_count;
+	mst_err err; /* MST_OK: no refusal */
+	long wait; /* seconds; -1: none */
+};
+
+/* coap.c */
+void coaps_free(struct net *n); /* all of them, when the loops have ended */
+/* coap_answer.c: takes the request's exchange on; the request is freed here. */
+void coap_answer(struct request *r, const struct answer *a);
+const char *coap_role(const struct coap_exchange *x);
+void coap_close_after(struct coap_exchange *x);
 
 /* call.c */
 void calls_end(struct net_loop *l);

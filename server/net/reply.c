@@ -103,14 +103,6 @@ is_one_line(const char *s)
 	return true;
 }
 
-struct answer {
-	int status;
-	const char *type;
-	mst_span body;
-	const struct net_header *headers;
-	size_t header_count;
-};
-
 static void
 put_headers(struct text *t, const struct answer *a)
 {
@@ -205,6 +197,10 @@ answer(struct request *r, const struct answer *a)
 	size_t length = a->status == 202 || a->status == 204 ? 0 : a->body.len; /* est.md H7 */
 	struct text t = { .len = 0 };
 
+	if (r->exchange != NULL) {
+		coap_answer(r, a);
+		return;
+	}
 	if (c == NULL) { /* net_free has taken the connection */
 		request_free(r);
 		return;
@@ -224,7 +220,7 @@ net_reply(struct net_request *rq, int status, const char *content_type, mst_span
     const struct net_header *headers, size_t header_count)
 {
 	answer((struct request *)(void *)rq,
-	    &(struct answer){ status, content_type, body, headers, header_count });
+	    &(struct answer){ status, content_type, body, headers, header_count, MST_OK, -1 });
 }
 
 /* --- decisions --- */
@@ -234,14 +230,16 @@ say(const struct net_request *rq, enum step step, mst_err e, const char *detail)
 {
 	const struct request *r = (const struct request *)(const void *)rq;
 
-	log_decision(&(struct decision){ .role = r->conn != NULL ? r->conn->ls->name : "net",
+	log_decision(&(struct decision){ .role = r->conn != NULL       ? r->conn->ls->name
+	                                         : r->exchange != NULL ? coap_role(r->exchange)
+	                                                               : "net",
 	    .step = step,
 	    .err = e,
 	    .trace = rq->trace,
 	    .request = rq->id,
 	    .serial = rq->serial,
 	    .manufacturer = rq->manufacturer,
-	    .peer = r->conn != NULL ? rq->peer->address : NULL,
+	    .peer = r->conn != NULL || r->exchange != NULL ? rq->peer->address : NULL,
 	    .detail = detail,
 	    .us = clock_mono_us() - rq->started_us });
 }
@@ -304,7 +302,7 @@ refuse(struct net_request *rq, enum step step, mst_err e, long wait, const char 
 	len =
 	    snprintf(text, sizeof text, "%s %s (request %s)\n", info->code, info->sentence, rq->id);
 	answer(r, &(struct answer){ info->http, "text/plain; charset=utf-8",
-	              mst_span_of(text, len > 0 ? (size_t)len : 0), headers, n });
+	              mst_span_of(text, len > 0 ? (size_t)len : 0), headers, n, e, wait });
 }
 
 void
@@ -326,6 +324,8 @@ net_close_after(struct net_request *rq)
 
 	if (r->conn != NULL)
 		r->conn->close_after = true;
+	else if (r->exchange != NULL)
+		coap_close_after(r->exchange);
 }
 
 bool
@@ -349,7 +349,8 @@ mst_err
 net_binding(struct net_request *rq, struct mst_buf *out)
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
-	SSL *ssl = ((struct request *)(void *)rq)->conn != NULL ? rq->peer->ssl : NULL;
+	const struct request *r = (const struct request *)(const void *)rq;
+	SSL *ssl = r->conn != NULL || r->exchange != NULL ? rq->peer->ssl : NULL;
 	uint8_t value[64];
 	size_t n;
 
@@ -363,7 +364,8 @@ net_binding(struct net_request *rq, struct mst_buf *out)
 			return MST_E_UNSUPPORTED;
 	} else {
 		/* RFC 9266 4.2 and RFC 7627: without EMS tls-unique proves nothing (L3). */
-		if (SSL_version(ssl) != TLS1_2_VERSION || SSL_get_extms_support(ssl) != 1)
+		if ((SSL_version(ssl) != TLS1_2_VERSION && SSL_version(ssl) != DTLS1_2_VERSION) ||
+		    SSL_get_extms_support(ssl) != 1)
 			return MST_E_UNSUPPORTED;
 		/* RFC 5929 3.1: the first Finished; in a resumed handshake that is the server's. */
 		n = SSL_session_reused(ssl) ? SSL_get_finished(ssl, value, sizeof value)

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 
 #include "host/clock.h"
+#include "server/net/coap.h"
 #include "server/net/net_internal.h"
 
 #define ARENA_LIMIT (1 << 20)
@@ -45,28 +46,54 @@ make_ids(struct net_request *rq)
 	return true;
 }
 
-struct request *
-request_new(struct conn *c)
+static struct request *
+request_make(struct net_loop *l, const struct net_limits *limits, struct net_peer *peer)
 {
-	struct arena *a = arena_new(arena_limit(&c->ls->limits));
+	struct arena *a = arena_new(arena_limit(limits));
 	struct request *r = a != NULL ? arena_alloc(a, sizeof *r) : NULL;
 
 	if (r == NULL || !make_ids(&r->pub)) {
 		arena_free(a);
 		return NULL;
 	}
-	r->conn = c;
-	r->pub.loop = c->loop;
+	r->pub.loop = l;
 	r->pub.arena = a;
-	r->pub.peer = &c->peer;
+	r->pub.peer = peer;
 	r->pub.method = NET_OTHER;
 	r->pub.path = r->pub.query = "";
-	r->pub.started_us = c->began_us;
-	c->peer.http_auth = false; /* Basic is per request, RFC 9110 11.6.2 */
-	r->next = c->loop->requests;
+	peer->http_auth = false; /* Basic is per request, RFC 9110 11.6.2 */
+	r->next = l->requests;
 	if (r->next != NULL)
 		r->next->prev = r;
-	c->loop->requests = r;
+	l->requests = r;
+	return r;
+}
+
+struct request *
+request_new(struct conn *c)
+{
+	struct request *r = request_make(c->loop, &c->ls->limits, &c->peer);
+
+	if (r == NULL)
+		return NULL;
+	r->conn = c;
+	r->pub.started_us = c->began_us;
+	return r;
+}
+
+struct request *
+request_new_coap(struct coap_exchange *x)
+{
+	struct coap_session *s = x->session;
+	struct request *r = request_make(s->coaps->loop, &s->coaps->ls->limits, &s->peer);
+
+	if (r == NULL)
+		return NULL;
+	r->exchange = x;
+	r->pub.wire = NET_COAPS;
+	r->pub.started_us = clock_mono_us();
+	/* No message of CoAP carries X-Muster-Trace: one id for all that a session asks. */
+	memcpy(r->pub.trace, s->trace, sizeof r->pub.trace);
 	return r;
 }
 
@@ -81,6 +108,8 @@ request_free(struct request *r)
 		r->next->prev = r->prev;
 	if (r->conn != NULL)
 		r->conn->rq = NULL;
+	if (r->exchange != NULL)
+		r->exchange->rq = NULL;
 	arena_free(r->pub.arena); /* r lies in it */
 }
 
@@ -174,7 +203,8 @@ route_takes(const struct route *rt, const char *path)
 mst_err
 request_route(struct request *r)
 {
-	const struct listener *ls = r->conn->ls;
+	const struct listener *ls =
+	    r->exchange != NULL ? r->exchange->session->coaps->ls : r->conn->ls;
 	unsigned methods = 0;
 
 	for (size_t i = 0; i < ls->route_count; i++) {
