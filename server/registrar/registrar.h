@@ -81,6 +81,14 @@ MST_MUST_USE mst_err registrar_judge_pvr(
     struct arena *a, const struct registrar_pvr_in *in, struct registrar_pvr *out);
 
 /*
+ * COSE-4: what the RVR's x5bag says of the pledge: the chain that it showed,
+ * EE first, up to the manufacturer's anchor. Owned by the arena. Refusals of
+ * chain_verify(); MST_E_TLS_UNTRUSTED_MANUFACTURER without anchors.
+ */
+MST_MUST_USE mst_err registrar_pledge_chain(
+    struct arena *a, const struct registrar_pvr_in *in, STACK_OF(X509) **out);
+
+/*
  * 8.2 step 8: may this device have a voucher? Pure. A device is listed when an
  * operator imported or accepted it: decision > 0. MST_OK, MST_E_AUTHZ_UNKNOWN,
  * _PENDING, _DENIED, _MANUFACTURER, _QUARANTINED.

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/x509v3.h>
+
 #include "host/clock.h"
 #include "host/log.h"
 
@@ -45,6 +47,7 @@ struct audit_run {
 	const char *masa;
 	mst_span idevid_issuer;
 	struct envelope pvr;
+	struct envelope rvr; /* the stored one; of COSE alone */
 	struct mst_voucher_claims rvr_claims;
 	int location; /* 1: a 201 was followed */
 	mst_span json;
@@ -323,6 +326,22 @@ manufacturer_by_id(struct db *db, struct arena *a, int64_t id, struct manufactur
 	return e != MST_OK ? e : MST_E_NOT_FOUND;
 }
 
+/* COSE-4: a PVR in COSE carries no certificate; its signer's is in the bag of our own RVR. */
+static mst_err
+open_pvr(struct audit_run *u)
+{
+	const STACK_OF(X509) *bag = NULL;
+	mst_err e;
+
+	if (u->x.media == MST_MEDIA_COSE_CBOR) {
+		e = envelope_open(u->a, u->x.media, MST_VOUCHER_REQUEST, u->x.rvr, NULL, &u->rvr);
+		if (e != MST_OK)
+			return e;
+		bag = u->rvr.certs;
+	}
+	return envelope_open(u->a, u->x.media, MST_VOUCHER_REQUEST, u->x.pvr, bag, &u->pvr);
+}
+
 /* The IDevID's own URL again: its certificate is the signer of the stored PVR (8.2 step 4). */
 static mst_err
 masa_of(struct audit_run *u)
@@ -330,8 +349,7 @@ masa_of(struct audit_run *u)
 	const char *url = NULL;
 	mst_err e;
 
-	if ((e = envelope_open(u->a, u->x.media, MST_VOUCHER_REQUEST, u->x.pvr, NULL, &u->pvr)) !=
-	    MST_OK)
+	if ((e = open_pvr(u)) != MST_OK)
 		return e;
 	if (u->m.masa_url == NULL && (e = cert_masa_url(u->a, u->pvr.signer, &url)) != MST_OK)
 		return e;
@@ -382,6 +400,34 @@ ask(struct audit_run *u)
 		fail(u, e);
 }
 
+/* The pledge's chain out of the old bag, unordered as it is: signer and what is above it. */
+static mst_err
+bag_again(struct audit_run *u, mst_span message)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509 *at = u->pvr.signer;
+	mst_err e = MST_E_NOMEM;
+
+	while (chain != NULL && at != NULL) {
+		X509 *up = NULL;
+
+		if (sk_X509_push(chain, at) <= 0)
+			goto out;
+		for (int i = 0; up == NULL && X509_self_signed(at, 0) != 1 &&
+		                sk_X509_num(chain) < sk_X509_num(u->rvr.certs) &&
+		                i < sk_X509_num(u->rvr.certs);
+		     i++)
+			if (X509_check_issued(sk_X509_value(u->rvr.certs, i), at) == X509_V_OK)
+				up = sk_X509_value(u->rvr.certs, i);
+		at = up;
+	}
+	if (chain != NULL)
+		e = envelope_bag_add(u->a, message, chain, &u->x.rvr);
+out:
+	sk_X509_free(chain);
+	return e;
+}
+
 static void
 on_signed(void *arg, mst_err e, mst_span message)
 {
@@ -389,7 +435,9 @@ on_signed(void *arg, mst_err e, mst_span message)
 
 	if (stopped(u))
 		return;
-	if (e == MST_OK && (u->x.rvr = arena_dup(u->a, message)).ptr == NULL)
+	if (e == MST_OK && u->x.media == MST_MEDIA_COSE_CBOR)
+		e = bag_again(u, message);
+	else if (e == MST_OK && (u->x.rvr = arena_dup(u->a, message)).ptr == NULL)
 		e = MST_E_NOMEM;
 	if (e != MST_OK)
 		fail(u, e);

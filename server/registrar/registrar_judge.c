@@ -31,7 +31,8 @@ pvr_refusal(mst_err e)
 	if (e == MST_E_NOMEM || e == MST_E_MEDIA_UNSUPPORTED)
 		return e;
 	if (e == MST_E_VOUCHER_SIGNATURE || e == MST_E_CMS_SIGNERS || e == MST_E_CMS_ALGORITHM ||
-	    e == MST_E_JWS_HEADER || e == MST_E_X509_WEAK)
+	    e == MST_E_JWS_HEADER || e == MST_E_X509_WEAK || e == MST_E_COSE_ALGORITHM ||
+	    e == MST_E_COSE_ALG_UNPROTECTED || e == MST_E_COSE_SIGNATURE_LENGTH)
 		return MST_E_PVR_SIGNATURE;
 	return MST_E_PVR_PARSE;
 }
@@ -91,6 +92,46 @@ out:
 	return e;
 }
 
+/* COSE-4: who signed a request in COSE, TLS or DTLS alone says; kid and x5bag are ignored. */
+static mst_err
+open_pvr(struct arena *a, const struct registrar_pvr_in *in, struct envelope *out)
+{
+	STACK_OF(X509) *client;
+	mst_err e = MST_E_NOMEM;
+
+	if (in->media != MST_MEDIA_COSE_CBOR)
+		return envelope_open(
+		    a, in->media, MST_VOUCHER_REQUEST, in->message, in->client_chain, out);
+	if (in->client_cert == NULL)
+		return MST_E_TLS_NO_CLIENT_CERT;
+	if ((client = sk_X509_new_null()) != NULL && sk_X509_push(client, in->client_cert) > 0)
+		e = envelope_open(a, in->media, MST_VOUCHER_REQUEST, in->message, client, out);
+	sk_X509_free(client);
+	return e;
+}
+
+static void
+free_certs(void *certs)
+{
+	sk_X509_pop_free((STACK_OF(X509) *)certs, X509_free);
+}
+
+mst_err
+registrar_pledge_chain(struct arena *a, const struct registrar_pvr_in *in, STACK_OF(X509) **out)
+{
+	STACK_OF(X509) *built = NULL;
+	mst_err e;
+
+	if (in->maker == NULL)
+		return MST_E_TLS_UNTRUSTED_MANUFACTURER;
+	e = chain_verify(in->maker, in->client_cert, in->client_chain, &in->clock,
+	    in->client->manufacturer.ignore_expiry ? CHAIN_NO_LEAF_TIME : 0u, &built);
+	if (e != MST_OK)
+		return e;
+	*out = arena_own(a, built, free_certs);
+	return *out != NULL ? MST_OK : MST_E_NOMEM;
+}
+
 /* 8.2 step 6, in the order of DM-4. */
 static mst_err
 judge_proximity(struct arena *a, const struct mst_voucher_claims *c, X509 *own)
@@ -121,13 +162,12 @@ registrar_judge_pvr(struct arena *a, const struct registrar_pvr_in *in, struct r
 		return e;
 	if (in->media == MST_MEDIA_NONE) /* step 2 */
 		return MST_E_MEDIA_UNSUPPORTED;
-	e = envelope_open(a, in->media, MST_VOUCHER_REQUEST, in->message, in->client_chain,
-	    &p.request); /* step 3 and the integrity half of step 4 */
+	e = open_pvr(a, in, &p.request); /* step 3 and the integrity half of step 4 */
 	if (e != MST_OK)
 		return pvr_refusal(e);
 	if (!same_cert(p.request.signer, in->client_cert)) /* step 4 */
 		return MST_E_PVR_SIGNATURE;
-	if ((e = judge_company(in, &p.request)) != MST_OK)
+	if (in->media != MST_MEDIA_COSE_CBOR && (e = judge_company(in, &p.request)) != MST_OK)
 		return e;
 	if ((e = mst_request_check(c)) == MST_E_VOUCHER_NONCE_LENGTH)
 		return MST_E_PVR_NONCE;
@@ -261,8 +301,11 @@ match(const struct mst_voucher_claims *v, const struct mst_voucher_claims *rvr, 
 mst_err
 registrar_judge_voucher(struct arena *a, const struct registrar_voucher_in *in, const char **why)
 {
+	/* A voucher in COSE may name nobody: the anchors may be the very signers (COSE-6). */
+	const STACK_OF(X509) *known =
+	    in->voucher_anchors != NULL ? anchors_certs(in->voucher_anchors) : NULL;
 	struct envelope v;
-	mst_err e = envelope_open(a, in->media, MST_VOUCHER, in->message, NULL, &v);
+	mst_err e = envelope_open(a, in->media, MST_VOUCHER, in->message, known, &v);
 
 	if (e != MST_OK) {
 		*why = mst_err_info(e)->sentence;

@@ -45,6 +45,7 @@ struct run {
 	struct trust_verdict client;
 	X509 *own; /* that was shown on the connection of the first request */
 	struct registrar_pvr pvr;
+	STACK_OF(X509) *pledge_chain; /* COSE alone: for the RVR's x5bag */
 	struct mst_voucher_claims rvr_claims;
 	enum mst_media media;
 	const char *masa; /* base URI */
@@ -290,7 +291,6 @@ judge(struct run *u, const struct net_request *rq)
 		.client_chain = rq->peer->chain,
 		.own = u->own,
 		.clock = clock_now() };
-	const struct mst_voucher_claims *c = &u->pvr.request.claims;
 	struct snapshot *hold = NULL;
 	mst_err e = message_of(u, rq->body, &in.message);
 
@@ -300,6 +300,8 @@ judge(struct run *u, const struct net_request *rq)
 	    trust_hold(u->r->c.trust, u->client.manufacturer.id, &hold, &in.maker) != MST_OK)
 		in.maker = NULL; /* fails closed */
 	e = registrar_judge_pvr(u->a, &in, &u->pvr);
+	if (e == MST_OK && u->media == MST_MEDIA_COSE_CBOR)
+		e = registrar_pledge_chain(u->a, &in, &u->pledge_chain);
 	if (hold != NULL)
 		trust_release(hold);
 	if (e != MST_OK)
@@ -307,8 +309,7 @@ judge(struct run *u, const struct net_request *rq)
 	u->x.pvr = in.message;
 	u->x.pvr_sha256 = mst_span_of(u->pvr.sha256, sizeof u->pvr.sha256);
 	u->x.media = u->media;
-	u->x.nonce = c->nonce_text.ptr != NULL ? c->nonce_text : c->nonce;
-	return MST_OK;
+	return envelope_nonce_text(u->a, &u->pvr.request.claims, &u->x.nonce);
 }
 
 static void
@@ -633,7 +634,9 @@ on_rvr_signed(void *arg, mst_err e, mst_span message)
 
 	if (stopped(u))
 		return;
-	if (e == MST_OK && (u->x.rvr = arena_dup(u->a, message)).ptr == NULL)
+	if (e == MST_OK && u->media == MST_MEDIA_COSE_CBOR) /* COSE-4 */
+		e = envelope_bag_add(u->a, message, u->pledge_chain, &u->x.rvr);
+	else if (e == MST_OK && (u->x.rvr = arena_dup(u->a, message)).ptr == NULL)
 		e = MST_E_NOMEM;
 	if (e != MST_OK)
 		finish(u, STEP_RVR, e, NULL);
@@ -744,6 +747,18 @@ store_result(struct db *db, void *arg)
 	return store_voucher(db, u, &d);
 }
 
+/* What the pledge will get: the MASA's bytes, without what COSE-4 tells us to take away. */
+static mst_err
+keep_voucher(struct run *u, mst_span body)
+{
+	mst_err e = envelope_strip(u->a, u->media, body, &body);
+
+	if (e != MST_OK)
+		return e;
+	u->voucher = arena_dup(u->a, body);
+	return u->voucher.ptr != NULL ? MST_OK : MST_E_NOMEM;
+}
+
 static void
 on_masa(void *arg, const struct net_answer *a)
 {
@@ -754,9 +769,7 @@ on_masa(void *arg, const struct net_answer *a)
 	u->verdict = judge_answer(u, a);
 	if (u->verdict == MST_OK) {
 		u->words = NULL;
-		u->voucher = arena_dup(u->a, a->body);
-		if (u->voucher.ptr == NULL)
-			u->verdict = MST_E_NOMEM;
+		u->verdict = keep_voucher(u, a->body);
 	}
 	u->repeats = is_wait(u->verdict) && u->known && u->x.result == u->verdict;
 	registrar_write(u->r, u->loop, store_result, on_result_stored, u);

@@ -203,3 +203,26 @@ seal(struct arena *a, enum mst_media media, const struct mst_voucher_claims *c,
 	sk_X509_free(more);
 	return arena_dup(a, out);
 }
+
+const struct form forms[FORMS] = {
+	{ MST_MEDIA_CMS_JSON, "" },
+	{ MST_MEDIA_JWS_JSON, ", JWS" },
+	{ MST_MEDIA_COSE_CBOR, ", COSE" },
+};
+
+enum mst_media
+another_form(enum mst_media m)
+{
+	return m == MST_MEDIA_JWS_JSON ? MST_MEDIA_CMS_JSON : MST_MEDIA_JWS_JSON;
+}
+
+void
+damage(enum mst_media media, mst_span message)
+{
+	uint8_t *end = (uint8_t *)(uintptr_t)message.ptr + message.len;
+
+	if (media == MST_MEDIA_JWS_JSON)
+		end[-20] = end[-20] == 'A' ? 'B' : 'A';
+	else
+		end[-1] ^= 1;
+}

@@ -34,4 +34,16 @@ mst_span der_of(struct arena *a, X509 *cert);
 mst_span seal(struct arena *a, enum mst_media media, const struct mst_voucher_claims *c,
     const struct id *signer, X509 *chain);
 
+/* The three forms of a voucher, for tables that run in each. */
+struct form {
+	enum mst_media media;
+	const char *suffix; /* of a test's name */
+};
+#define FORMS 3
+extern const struct form forms[FORMS];
+/* Another of them. */
+enum mst_media another_form(enum mst_media m);
+/* One bit of the signature at the message's end; in JSON one letter of it. */
+void damage(enum mst_media media, mst_span message);
+
 #endif

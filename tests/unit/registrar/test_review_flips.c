@@ -20,7 +20,8 @@ static struct {
 } pki;
 static struct anchors *root, *ca;
 
-static const enum mst_media cms = MST_MEDIA_CMS_JSON, jws = MST_MEDIA_JWS_JSON;
+static const enum mst_media cms = MST_MEDIA_CMS_JSON, jws = MST_MEDIA_JWS_JSON,
+                            cose = MST_MEDIA_COSE_CBOR;
 
 static struct anchors *
 anchors_of(X509 *cert)
@@ -247,6 +248,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ROW("8.2-4 every flipped bit of a PVR with its chain, CMS", test_pvr, cms),
 		ROW("8.2-4 a flipped bit in each byte of a PVR with its chain, JWS", test_pvr, jws),
+		ROW("8.2-4 every flipped bit of a PVR, COSE", test_pvr, cose),
+		ROW("8.6 every flipped bit of a voucher with its chain, COSE", test_voucher, cose),
 		ROW("8.6 every flipped bit of a voucher with its chain, CMS", test_voucher, cms),
 		ROW("8.6 a flipped bit in each byte of a voucher with its chain, JWS", test_voucher,
 		    jws),
@@ -255,6 +258,7 @@ main(void)
 		ROW("8.2-4 without anchors only what TLS showed", test_pvr_no_maker, cms),
 		ROW("8.2-4 good: link by TLS, root in the PVR", test_pvr_split, cms),
 		ROW("8.6 a voucher for another idevid-issuer", test_voucher_issuer, cms),
+		ROW("8.6 a voucher for another idevid-issuer, COSE", test_voucher_issuer, cose),
 	};
 	int failed;
 
