@@ -3,6 +3,8 @@
  * Attempts: which peer next and when (RFC 8995 4.1), connecting, waiting
  * behind a 202 (5.6), and giving up without losing count.
  */
+#include "muster/cbor.h"
+
 #include "core/base/assert.h"
 #include "core/pledge/engine.h"
 
@@ -29,7 +31,7 @@ forget_attempt(struct mst_pledge *p)
 	mst_wipe(p->nonce_text, sizeof(p->nonce_text));
 	p->cfg.pvr.len = p->cfg.scratch.len = p->cfg.chain.len = 0;
 	p->chain.count = 0;
-	p->csr = p->pinned_cert = p->ldevid = MST_NONE;
+	p->csr = p->pinned_cert = p->ldevid = p->answer = MST_NONE;
 	p->pending_since = MST_NO_TIME;
 	p->wake = NEVER;
 	p->retry_gap = p->hint = 0;
@@ -299,6 +301,34 @@ telemetry(struct mst_buf *b, mst_err verdict, const char *good)
 	return put(b, "\"}}");
 }
 
+/*
+ * The same as a CBOR map (cV 6.4.1). What went well needs no words: eighteen
+ * bytes on the air.
+ */
+static mst_err
+telemetry_cbor(struct mst_buf *b, mst_err verdict)
+{
+	const struct mst_err_info *info = mst_err_info(verdict);
+	struct mst_cbor_writer w;
+
+	b->len = 0;
+	mst_cbor_put_init(&w, b);
+	mst_cbor_put_map(&w, verdict == MST_OK ? 2 : 4);
+	mst_cbor_put_text(&w, MST_LIT("version"));
+	mst_cbor_put_uint(&w, 1);
+	mst_cbor_put_text(&w, MST_LIT("status"));
+	mst_cbor_put_bool(&w, verdict == MST_OK);
+	if (verdict != MST_OK) {
+		mst_cbor_put_text(&w, MST_LIT("reason"));
+		mst_cbor_put_text(&w, mst_span_str(info->reason));
+		mst_cbor_put_text(&w, MST_LIT("reason-context"));
+		mst_cbor_put_map(&w, 1);
+		mst_cbor_put_text(&w, MST_LIT("code"));
+		mst_cbor_put_text(&w, mst_span_str(info->code));
+	}
+	return mst_cbor_put_end(&w);
+}
+
 void
 pledge_report(struct mst_pledge *p, event ev, action act, enum mst_resource what)
 {
@@ -308,7 +338,9 @@ pledge_report(struct mst_pledge *p, event ev, action act, enum mst_resource what
 	mst_err e;
 
 	p->csr = MST_NONE; /* its storage is used for the words */
-	if ((e = telemetry(&p->cfg.scratch, p->last, good)) != MST_OK) {
+	e = p->cfg.profile == MST_PROFILE_CONSTRAINED ? telemetry_cbor(&p->cfg.scratch, p->last)
+	                                              : telemetry(&p->cfg.scratch, p->last, good);
+	if (e != MST_OK) {
 		pledge_give_up(p, ev, act, p->last != MST_OK ? p->last : e);
 		return;
 	}

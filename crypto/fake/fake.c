@@ -152,7 +152,7 @@ is_vouched(const struct fake_cert *c, mst_span pinned_cert, mst_span held)
 }
 
 static mst_err
-fake_cacerts_open(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
+fake_cacerts_open(void *ctx, enum mst_form form, mst_span body, mst_span pinned_cert, mst_span held,
     const struct mst_clock *clock, struct mst_buf *out)
 {
 	struct fake_cert c;
@@ -161,7 +161,8 @@ fake_cacerts_open(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
 	(void)clock;
 	if ((e = enter(ctx, FAKE_CACERTS_OPEN)) != MST_OK)
 		return e;
-	if (body.ptr == NULL || body.len == 0 || body.len % FAKE_CERT_LEN != 0)
+	if (form == MST_FORM_OTHER || body.ptr == NULL || body.len == 0 ||
+	    body.len % FAKE_CERT_LEN != 0)
 		return MST_E_PLEDGE_CA_CERTS;
 	for (size_t i = 0; i < body.len / FAKE_CERT_LEN; i++)
 		if (!nth(body, i, &c) || !(c.flags & FAKE_CERT_CA) ||
@@ -171,10 +172,10 @@ fake_cacerts_open(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
 }
 
 static mst_err
-fake_csr_build(void *ctx, mst_span csrattrs, bool renew, struct mst_buf *out)
+fake_csr_build(void *ctx, enum mst_form form, mst_span csrattrs, bool renew, struct mst_buf *out)
 {
 	struct fake_crypto *f = ctx;
-	uint8_t head[9] = { 'C', 'S', 'R', '1' };
+	uint8_t head[9] = { 'C', 'S', 'R', form == MST_FORM_DER ? 'D' : '1' };
 	mst_err e;
 
 	if ((e = enter(f, FAKE_CSR_BUILD)) != MST_OK)
@@ -191,8 +192,8 @@ fake_csr_build(void *ctx, mst_span csrattrs, bool renew, struct mst_buf *out)
 }
 
 static mst_err
-fake_ldevid_open(void *ctx, mst_span body, mst_span anchors, const struct mst_clock *clock,
-    struct mst_buf *out, int64_t *not_before, int64_t *not_after)
+fake_ldevid_open(void *ctx, enum mst_form form, mst_span body, mst_span anchors,
+    const struct mst_clock *clock, struct mst_buf *out, int64_t *not_before, int64_t *not_after)
 {
 	struct fake_crypto *f = ctx;
 	struct fake_cert c, a;
@@ -201,7 +202,8 @@ fake_ldevid_open(void *ctx, mst_span body, mst_span anchors, const struct mst_cl
 	(void)clock;
 	if ((e = enter(f, FAKE_LDEVID_OPEN)) != MST_OK)
 		return e;
-	if (fake_cert_parse(body, &c) != MST_OK || f->csr_key == 0 || c.key != f->csr_key)
+	if (form == MST_FORM_MULTIPART || form == MST_FORM_OTHER ||
+	    fake_cert_parse(body, &c) != MST_OK || f->csr_key == 0 || c.key != f->csr_key)
 		return MST_E_PLEDGE_ENROLL;
 	for (size_t i = 0; nth(anchors, i, &a); i++) {
 		if (a.key != c.issuer || !(a.flags & FAKE_CERT_CA))
@@ -213,6 +215,20 @@ fake_ldevid_open(void *ctx, mst_span body, mst_span anchors, const struct mst_cl
 		return MST_OK;
 	}
 	return MST_E_PLEDGE_ENROLL;
+}
+
+static mst_err
+fake_root_signed(void *ctx, mst_span ca, mst_span cert)
+{
+	struct fake_cert a, c;
+	mst_err e;
+
+	if ((e = enter(ctx, FAKE_ROOT_SIGNED)) != MST_OK)
+		return e;
+	if (fake_cert_parse(ca, &a) != MST_OK || fake_cert_parse(cert, &c) != MST_OK ||
+	    a.key != a.issuer || !(a.flags & FAKE_CERT_CA) || c.issuer != a.key)
+		return MST_E_PLEDGE_ENROLL;
+	return MST_OK;
 }
 
 struct mst_crypto
@@ -228,5 +244,6 @@ fake_crypto(struct fake_crypto *f)
 		.cacerts_open = fake_cacerts_open,
 		.csr_build = fake_csr_build,
 		.ldevid_open = fake_ldevid_open,
+		.root_signed = fake_root_signed,
 	};
 }

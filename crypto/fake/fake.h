@@ -20,6 +20,7 @@ enum fake_call {
 	FAKE_CACERTS_OPEN,
 	FAKE_CSR_BUILD,
 	FAKE_LDEVID_OPEN,
+	FAKE_ROOT_SIGNED,
 	FAKE_CALLS,
 };
 
@@ -59,8 +60,8 @@ MST_MUST_USE mst_err fake_seal(enum mst_media media, const struct mst_voucher_cl
 MST_MUST_USE mst_err fake_open(
     enum mst_media media, mst_span message, struct mst_voucher_claims *claims, uint32_t *signer);
 
-/* The key that a CSR is for. MST_E_CSR_PARSE. */
-MST_MUST_USE mst_err fake_csr_key(mst_span csr, uint32_t *key);
+/* The key that a CSR of this form (BASE64 or DER) is for. MST_E_CSR_PARSE. */
+MST_MUST_USE mst_err fake_csr_key(enum mst_form form, mst_span csr, uint32_t *key);
 /* CSR attributes that fake csr_build refuses. */
 #define FAKE_CSRATTRS_BAD MST_LIT("BAD")
 

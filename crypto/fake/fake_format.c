@@ -216,9 +216,11 @@ fake_open(
 }
 
 mst_err
-fake_csr_key(mst_span csr, uint32_t *key)
+fake_csr_key(enum mst_form form, mst_span csr, uint32_t *key)
 {
-	if (csr.ptr == NULL || csr.len < 9 || memcmp(csr.ptr, "CSR1", 4) != 0)
+	const char *magic = form == MST_FORM_DER ? "CSRD" : "CSR1";
+
+	if (csr.ptr == NULL || csr.len < 9 || memcmp(csr.ptr, magic, 4) != 0)
 		return MST_E_CSR_PARSE;
 	*key = (uint32_t)get_number(csr.ptr + 4, 4);
 	return MST_OK;

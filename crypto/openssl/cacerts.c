@@ -160,8 +160,8 @@ put_all(const STACK_OF(X509) *kept, struct mst_buf *out)
 }
 
 mst_err
-openssl_cacerts_open(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
-    const struct mst_clock *clock, struct mst_buf *out)
+openssl_cacerts_open(void *ctx, enum mst_form form, mst_span body, mst_span pinned_cert,
+    mst_span held, const struct mst_clock *clock, struct mst_buf *out)
 {
 	STACK_OF(X509) *sent = NULL;
 	struct judgement j = { .kept = sk_X509_new_null(), .clock = clock };
@@ -170,7 +170,7 @@ openssl_cacerts_open(void *ctx, mst_span body, mst_span pinned_cert, mst_span he
 	(void)ctx;
 	if (j.kept == NULL)
 		goto out;
-	e = openssl_read_body(body, &sent);
+	e = openssl_read_body(form, body, &sent);
 	if (e == MST_OK)
 		e = openssl_read_der_list(pinned_cert, &j.pins);
 	if (e == MST_OK)
@@ -190,6 +190,24 @@ out:
 	sk_X509_pop_free(j.pins, X509_free);
 	sk_X509_pop_free(j.accepted, X509_free);
 	sk_X509_pop_free(j.kept, X509_free);
+	ERR_clear_error();
+	return e;
+}
+
+mst_err
+openssl_root_signed(void *ctx, mst_span ca, mst_span cert)
+{
+	X509 *root = NULL, *leaf = NULL;
+	mst_err e = MST_E_PLEDGE_ENROLL;
+
+	(void)ctx;
+	if (ca.ptr != NULL && cert.ptr != NULL && cert_parse(ca, &root) == MST_OK &&
+	    cert_parse(cert, &leaf) == MST_OK && X509_check_ca(root) == 1 && self_signed(root) &&
+	    X509_check_issued(root, leaf) == X509_V_OK &&
+	    X509_verify(leaf, X509_get0_pubkey(root)) == 1)
+		e = MST_OK;
+	X509_free(leaf);
+	X509_free(root);
 	ERR_clear_error();
 	return e;
 }

@@ -226,15 +226,15 @@ set_binding(X509_REQ *req, const struct csrattrs *w, const struct crypto_openssl
 }
 
 static mst_err
-put_body(X509_REQ *req, struct arena *a, struct mst_buf *out)
+put_body(X509_REQ *req, enum mst_form form, struct arena *a, struct mst_buf *out)
 {
 	uint8_t *der = NULL;
 	int n = i2d_X509_REQ(req, &der);
-	mst_span body;
-	mst_err e = MST_E_NOMEM;
+	mst_span body = mst_span_of(der, n > 0 ? (size_t)n : 0);
+	mst_err e = n > 0 ? MST_OK : MST_E_NOMEM;
 
-	if (n > 0)
-		e = est_body_encode(a, mst_span_of(der, (size_t)n), 0, &body);
+	if (e == MST_OK && form != MST_FORM_DER)
+		e = est_body_encode(a, body, 0, &body);
 	if (e == MST_OK)
 		e = mst_buf_put(out, body);
 	OPENSSL_free(der);
@@ -242,8 +242,8 @@ put_body(X509_REQ *req, struct arena *a, struct mst_buf *out)
 }
 
 static mst_err
-build(struct crypto_openssl *c, const struct csrattrs *w, bool renew, struct arena *a,
-    struct mst_buf *out)
+build(struct crypto_openssl *c, const struct csrattrs *w, bool renew, enum mst_form form,
+    struct arena *a, struct mst_buf *out)
 {
 	X509 *from = renew ? c->ldevid : c->idevid;
 	X509_REQ *req = X509_REQ_new();
@@ -257,7 +257,7 @@ build(struct crypto_openssl *c, const struct csrattrs *w, bool renew, struct are
 	    (e = set_extensions(req, w, from, renew)) != MST_OK ||
 	    (e = set_binding(req, w, c)) != MST_OK)
 		goto out;
-	e = X509_REQ_sign(req, key, digest_for(w, key)) > 0 ? put_body(req, a, out)
+	e = X509_REQ_sign(req, key, digest_for(w, key)) > 0 ? put_body(req, form, a, out)
 	                                                    : MST_E_KEY_SIGN;
 	if (e == MST_OK) {
 		EVP_PKEY_free(c->pending);
@@ -271,7 +271,7 @@ out:
 }
 
 mst_err
-openssl_csr_build(void *ctx, mst_span csrattrs, bool renew, struct mst_buf *out)
+openssl_csr_build(void *ctx, enum mst_form form, mst_span csrattrs, bool renew, struct mst_buf *out)
 {
 	struct crypto_openssl *c = ctx;
 	struct arena *a = arena_new(WORK_MAX);
@@ -286,14 +286,16 @@ openssl_csr_build(void *ctx, mst_span csrattrs, bool renew, struct mst_buf *out)
 		return MST_E_KEY_SIGN; /* nothing to renew: the driver gave no LDevID */
 	}
 	if (csrattrs.ptr != NULL && csrattrs.len != 0) {
-		e = est_body_decode(a, csrattrs, &der);
+		der = csrattrs;
+		if (form != MST_FORM_DER)
+			e = est_body_decode(a, csrattrs, &der);
 		if (e == MST_OK)
 			e = csrattrs_parse(der, &w);
 		if (e != MST_OK && e != MST_E_NOMEM)
 			e = MST_E_PLEDGE_CSRATTRS;
 	}
 	if (e == MST_OK)
-		e = build(c, &w, renew, a, out);
+		e = build(c, &w, renew, form, a, out);
 	csrattrs_wipe(&w);
 	arena_free(a);
 	ERR_clear_error();
@@ -322,8 +324,8 @@ find_own(const STACK_OF(X509) *list, EVP_PKEY *key)
 }
 
 mst_err
-openssl_ldevid_open(void *ctx, mst_span body, mst_span anchors, const struct mst_clock *clock,
-    struct mst_buf *out, int64_t *not_before, int64_t *not_after)
+openssl_ldevid_open(void *ctx, enum mst_form form, mst_span body, mst_span anchors,
+    const struct mst_clock *clock, struct mst_buf *out, int64_t *not_before, int64_t *not_after)
 {
 	struct crypto_openssl *c = ctx;
 	STACK_OF(X509) *list = NULL, *held = NULL;
@@ -332,7 +334,8 @@ openssl_ldevid_open(void *ctx, mst_span body, mst_span anchors, const struct mst
 	X509 *own = NULL;
 	mst_err e;
 
-	e = openssl_read_body(body, &list);
+	/* cV 6.7.1: an enrolment answers 287 or 281, never a collection */
+	e = form == MST_FORM_MULTIPART ? MST_E_PLEDGE_ENROLL : openssl_read_body(form, body, &list);
 	if (e == MST_OK && (own = find_own(list, c->pending)) == NULL)
 		e = MST_E_PLEDGE_ENROLL;
 	if (e == MST_OK)

@@ -7,9 +7,11 @@
 #include <openssl/rand.h>
 
 #include "host/envelope.h"
+#include "muster/cbor.h"
 
 /* A voucher-request with its chain, decoded, and jansson's share: well below this. */
 #define WORK_MAX (1u << 20)
+#define CONTENT_PKIX_CERT 287 /* RFC 9148 8.1 */
 
 mst_err
 openssl_read_der_list(mst_span der, STACK_OF(X509) **out)
@@ -44,8 +46,8 @@ openssl_put_cert(X509 *cert, struct mst_buf *out)
 	return e;
 }
 
-mst_err
-openssl_read_body(mst_span body, STACK_OF(X509) **out)
+static mst_err
+read_base64(mst_span body, STACK_OF(X509) **out)
 {
 	struct arena *a = arena_new(WORK_MAX);
 	mst_span der;
@@ -58,6 +60,74 @@ openssl_read_body(mst_span body, STACK_OF(X509) **out)
 		e = certs_only_parse(der, out);
 	arena_free(a);
 	return e;
+}
+
+/* RFC 8710: format and representation in turn; here each is one certificate (cV 6.7.5). */
+static mst_err
+read_multipart(mst_span body, STACK_OF(X509) **out)
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+	struct mst_cbor_reader r;
+	mst_err e = list == NULL ? MST_E_NOMEM : MST_OK;
+
+	mst_cbor_init(&r, body);
+	mst_cbor_array(&r);
+	while (e == MST_OK && mst_cbor_more(&r)) {
+		uint64_t format = mst_cbor_uint(&r);
+		mst_span der = mst_cbor_bytes(&r);
+		X509 *cert = NULL;
+
+		/* Other things may stand there in times to come; a CA in another form is none to
+		 * us. */
+		if (format != CONTENT_PKIX_CERT || der.ptr == NULL)
+			continue;
+		if ((e = cert_parse(der, &cert)) == MST_OK && sk_X509_push(list, cert) <= 0) {
+			X509_free(cert);
+			e = MST_E_NOMEM;
+		}
+	}
+	if (e == MST_OK)
+		e = mst_cbor_end(&r);
+	if (e == MST_OK && sk_X509_num(list) == 0)
+		e = MST_E_X509;
+	if (e != MST_OK)
+		sk_X509_pop_free(list, X509_free);
+	else
+		*out = list;
+	return e;
+}
+
+static mst_err
+read_one(mst_span body, STACK_OF(X509) **out)
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+	X509 *cert = NULL;
+	mst_err e = list == NULL ? MST_E_NOMEM : cert_parse(body, &cert);
+
+	if (e == MST_OK && sk_X509_push(list, cert) <= 0) {
+		X509_free(cert);
+		e = MST_E_NOMEM;
+	}
+	if (e != MST_OK)
+		sk_X509_pop_free(list, X509_free);
+	else
+		*out = list;
+	return e;
+}
+
+mst_err
+openssl_read_body(enum mst_form form, mst_span body, STACK_OF(X509) **out)
+{
+	if (body.ptr == NULL)
+		return MST_E_X509;
+	switch (form) {
+	case MST_FORM_BASE64: return read_base64(body, out);
+	case MST_FORM_DER: return certs_only_parse(body, out);
+	case MST_FORM_CERT: return read_one(body, out);
+	case MST_FORM_MULTIPART: return read_multipart(body, out);
+	case MST_FORM_OTHER: break;
+	}
+	return MST_E_UNSUPPORTED;
 }
 
 static mst_err
@@ -302,5 +372,6 @@ crypto_openssl(struct crypto_openssl *c)
 		.cacerts_open = openssl_cacerts_open,
 		.csr_build = openssl_csr_build,
 		.ldevid_open = openssl_ldevid_open,
+		.root_signed = openssl_root_signed,
 	};
 }

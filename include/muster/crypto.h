@@ -19,6 +19,15 @@ struct mst_chain {
 	size_t count;
 };
 
+/* How a body of EST is written. */
+enum mst_form {
+	MST_FORM_BASE64, /* RFC 7030, 8951: base64 of PKCS#10 or of certs-only */
+	MST_FORM_DER, /* RFC 9148: PKCS#10 (286) or certs-only (281) as they are */
+	MST_FORM_CERT, /* one certificate in DER (287) */
+	MST_FORM_MULTIPART, /* RFC 8710 (62): an array of 287 and certificate, in turn */
+	MST_FORM_OTHER, /* of an answer: none of these; never accepted */
+};
+
 struct mst_crypto {
 	void *ctx;
 
@@ -54,7 +63,7 @@ struct mst_crypto {
 	    const struct mst_clock *clock);
 
 	/*
-	 * A cacerts answer (base64 certs-only, RFC 7030 4.1.3): OK when every
+	 * A cacerts answer (any form, RFC 7030 4.1.3, cV 6.7.5): OK when every
 	 * certificate kept chains to the pin, or is one that the pin chains to (a
 	 * voucher may pin the registrar's own certificate: requirements 8.5), or
 	 * chains through NewWithOld to the anchors already held. out gets the
@@ -62,26 +71,34 @@ struct mst_crypto {
 	 * pinned_cert is absent in a renewal, held in a bootstrap.
 	 * MST_E_PLEDGE_CA_CERTS.
 	 */
-	mst_err (*cacerts_open)(void *ctx, mst_span body, mst_span pinned_cert, mst_span held,
-	    const struct mst_clock *clock, struct mst_buf *out);
+	mst_err (*cacerts_open)(void *ctx, enum mst_form form, mst_span body, mst_span pinned_cert,
+	    mst_span held, const struct mst_clock *clock, struct mst_buf *out);
 
 	/*
 	 * Make a new LDevID key (kept by the back-end until ldevid_open or the
 	 * next call) and a CSR that follows csrattrs (base64 CsrAttrs; absent: none
 	 * wanted). With renew, subject and SAN are those of the current LDevID
-	 * (RFC 7030 4.2.2), else of the IDevID. out gets base64 PKCS#10.
-	 * MST_E_PLEDGE_CSRATTRS, MST_E_KEY_SIGN.
+	 * (RFC 7030 4.2.2), else of the IDevID. out gets the PKCS#10 in BASE64 or
+	 * DER. MST_E_PLEDGE_CSRATTRS, MST_E_KEY_SIGN.
 	 */
-	mst_err (*csr_build)(void *ctx, mst_span csrattrs, bool renew, struct mst_buf *out);
+	mst_err (*csr_build)(
+	    void *ctx, enum mst_form form, mst_span csrattrs, bool renew, struct mst_buf *out);
 
 	/*
-	 * An enrolment answer (base64 certs-only): OK when it holds a certificate
-	 * for the key of the last csr_build that chains to anchors. out gets its DER
-	 * and *not_before, *not_after its validity. MST_E_PLEDGE_ENROLL.
+	 * An enrolment answer (any form but MULTIPART): OK when it holds a
+	 * certificate for the key of the last csr_build that chains to anchors. out
+	 * gets its DER and *not_before, *not_after its validity. It may be asked
+	 * again about the same answer with other anchors. MST_E_PLEDGE_ENROLL.
 	 */
-	mst_err (*ldevid_open)(void *ctx, mst_span body, mst_span anchors,
+	mst_err (*ldevid_open)(void *ctx, enum mst_form form, mst_span body, mst_span anchors,
 	    const struct mst_clock *clock, struct mst_buf *out, int64_t *not_before,
 	    int64_t *not_after);
+
+	/*
+	 * cV 6.7.1 step 3: is ca a root (a self-signed CA certificate), and did it
+	 * itself sign cert? Both DER. MST_E_PLEDGE_ENROLL when not.
+	 */
+	mst_err (*root_signed)(void *ctx, mst_span ca, mst_span cert);
 };
 
 #endif

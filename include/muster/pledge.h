@@ -64,7 +64,10 @@
 #define MST_PLEDGE_PEERS_MAX 8
 #define MST_PLEDGE_NONCE_LEN 16
 
-/* Where a request goes; the transport turns this into a path or a CoAP URI. */
+/*
+ * Where a request goes; the transport turns this into a path or a CoAP URI:
+ * over CoAP brski/rv, vs, es and est/crts, att, sen, sren.
+ */
 enum mst_resource {
 	MST_RES_REQUESTVOUCHER, /* POST /.well-known/brski/requestvoucher */
 	MST_RES_VOUCHER_STATUS, /* POST /.well-known/brski/voucher_status */
@@ -73,6 +76,19 @@ enum mst_resource {
 	MST_RES_CSRATTRS, /* GET  /.well-known/est/csrattrs */
 	MST_RES_SIMPLEENROLL, /* POST /.well-known/est/simpleenroll */
 	MST_RES_SIMPLEREENROLL, /* POST /.well-known/est/simplereenroll */
+};
+
+enum mst_pledge_profile {
+	/* RFC 8995, RFC 7030: telemetry in JSON, bodies in base64; cacerts and csrattrs first. */
+	MST_PROFILE_FULL,
+	/*
+	 * cBRSKI (draft-ietf-anima-constrained-voucher 6), for CoAP over DTLS or
+	 * whoever has its resources; .media is COSE_CBOR. Telemetry in CBOR, bodies
+	 * in DER. The CSR follows the voucher at once and bears the IDevID's
+	 * subject; cacerts are asked for only when the pin (in a renewal: the
+	 * anchors held) did not sign the LDevID; csrattrs never.
+	 */
+	MST_PROFILE_CONSTRAINED,
 };
 
 enum mst_pledge_mode {
@@ -101,6 +117,7 @@ struct mst_pledge_timers {
 
 struct mst_pledge_config {
 	enum mst_pledge_mode mode;
+	enum mst_pledge_profile profile;
 	const struct mst_crypto *crypto;
 	enum mst_media media;
 	mst_span serial; /* lives as long as the engine */
@@ -133,9 +150,15 @@ struct mst_pledge_event {
 	unsigned peer;
 	mst_err err;
 	struct mst_chain chain; /* borrowed for the call */
-	int status; /* HTTP status */
+	/*
+	 * HTTP status. Over CoAP: 200 for 2.04 and 2.05, class*100+detail for 4.xx
+	 * and 5.xx; but 202 for 5.03 to anything that is not telemetry, with
+	 * Max-Age (60 when absent) as .retry_after (RFC 9148 4.7).
+	 */
+	int status;
 	int64_t retry_after; /* seconds; -1 absent */
 	enum mst_media media; /* of a voucher answer */
+	enum mst_form form; /* of cacerts and enrolment answers, in the constrained profile */
 	mst_span body; /* borrowed for the call */
 };
 
@@ -167,7 +190,9 @@ struct mst_pledge_action {
 	/*
 	 * Lives until the next step; absent for a GET. Content-Type: .media for
 	 * REQUESTVOUCHER, application/pkcs10 (base64 already) for enrolling,
-	 * application/json for telemetry.
+	 * application/json for telemetry. In the constrained profile DER and
+	 * application/cbor; as Content-Format 836, 286 and 60, with Accept 836 for
+	 * the voucher, 287 for a certificate, 62 for cacerts.
 	 */
 	mst_span body;
 	mst_span ldevid; /* DER */
@@ -209,6 +234,8 @@ struct mst_pledge {
 	char nonce_text[25];
 	mst_span pinned_cert; /* in cfg.keep */
 	mst_span anchors, ldevid;
+	mst_span answer; /* in cfg.keep: an enrolment answer that waits for cacerts */
+	enum mst_form answer_form;
 	mst_span csr; /* in cfg.scratch: a 202 is answered with identical bytes */
 	enum mst_resource asked; /* the request under way or to be sent again */
 	int64_t ldevid_not_before, ldevid_not_after;
@@ -228,11 +255,13 @@ struct mst_pledge {
 struct mst_pledge_timers mst_pledge_timers_default(void);
 
 /*
- * Copies cfg; asserts that crypto, serial, a media type and the buffers are
- * there, and the anchors in RENEW and REPORT. What the buffers must hold:
+ * Copies cfg; asserts that crypto, serial, a media type (COSE_CBOR in the
+ * constrained profile) and the buffers are there, and the anchors in RENEW and
+ * REPORT. What the buffers must hold:
  *   pvr      one signed voucher-request with the IDevID chain
  *   scratch  the larger of a decoded voucher and a CSR (base64); >= 256 bytes
- *   keep     pinned certificate + all of cacerts + the LDevID, as DER
+ *   keep     pinned certificate + all of cacerts + the LDevID, as DER; in the
+ *            constrained profile the LDevID twice
  *   chain    every certificate that the server shows, as DER
  * Too small a buffer is MST_E_SPACE in .because and a failed attempt, no more.
  */

@@ -44,7 +44,7 @@ respond(int status, int64_t retry_after, mst_span body)
 	ev.status = status;
 	ev.retry_after = retry_after;
 	ev.body = body;
-	ev.media = MST_MEDIA_CMS_JSON;
+	ev.media = world_media(&w);
 	return world_give(&w, ev);
 }
 

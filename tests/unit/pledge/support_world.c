@@ -48,6 +48,12 @@ world_event(const struct world *w, enum mst_pledge_event_kind kind)
 	};
 }
 
+enum mst_media
+world_media(const struct world *w)
+{
+	return w->constrained ? MST_MEDIA_COSE_CBOR : MST_MEDIA_CMS_JSON;
+}
+
 void
 world_boot(struct world *w)
 {
@@ -56,7 +62,8 @@ world_boot(struct world *w)
 		        : w->renew_due     ? MST_PLEDGE_RENEW
 		                           : MST_PLEDGE_REPORT,
 		.crypto = &w->crypto,
-		.media = MST_MEDIA_CMS_JSON,
+		.profile = w->constrained ? MST_PROFILE_CONSTRAINED : MST_PROFILE_FULL,
+		.media = world_media(w),
 		.serial = MST_LIT("JADA123456789"),
 		.idevid_issuer = mst_span_of(issuer, sizeof(issuer)),
 		.anchors = mst_span_of(w->flash.anchors, w->flash.anchors_len),
@@ -145,8 +152,12 @@ answer_voucher(struct world *w, const struct mst_voucher_claims *pvr)
 	struct mst_voucher_claims c;
 	uint8_t pin[FAKE_CERT_LEN];
 
-	cert(pin, kind == PEER_FORGES ? KEY_EVIL_CA : KEY_SITE_CA,
-	    kind == PEER_FORGES ? KEY_EVIL_CA : KEY_SITE_CA, FAKE_CERT_CA);
+	if (kind == PEER_FORGES)
+		cert(pin, KEY_EVIL_CA, KEY_EVIL_CA, FAKE_CERT_CA);
+	else if (w->pin_ra)
+		cert(pin, KEY_REGISTRAR, KEY_SITE_CA, FAKE_CERT_RA);
+	else
+		cert(pin, KEY_SITE_CA, KEY_SITE_CA, FAKE_CERT_CA);
 	mst_voucher_claims_init(&c, MST_VOUCHER);
 	c.assertion = MST_ASSERT_PROXIMITY;
 	c.created_on = w->clock.now;
@@ -171,8 +182,8 @@ serve_voucher(struct world *w, mst_span body)
 	struct mst_voucher_claims c;
 	uint32_t signer = 0;
 
-	w->ev.media = MST_MEDIA_CMS_JSON;
-	if (fake_open(MST_MEDIA_CMS_JSON, body, &c, &signer) != MST_OK || signer != KEY_IDEVID) {
+	w->ev.media = world_media(w);
+	if (fake_open(world_media(w), body, &c, &signer) != MST_OK || signer != KEY_IDEVID) {
 		answer(w, 403, MST_NONE);
 		return;
 	}
@@ -192,10 +203,12 @@ serve_voucher(struct world *w, mst_span body)
 }
 
 static bool
-says_good(mst_span body)
+says_good(const struct world *w, mst_span body)
 {
 	static const char good[] = "{\"version\":1,\"status\":true,";
 
+	if (w->constrained)
+		return mst_span_eq(body, MST_LIT("\xa2\x67version\x01\x66status\xf5"));
 	return body.len > sizeof(good) && memcmp(body.ptr, good, sizeof(good) - 1) == 0;
 }
 
@@ -203,15 +216,18 @@ static void
 serve_enroll(struct world *w, mst_span csr)
 {
 	struct mst_buf out = MST_BUF(w->body);
-	struct fake_cert c = { 0, KEY_SITE_CA, 0, w->clock.now, w->clock.now + 86400 };
+	struct fake_cert c = { 0, w->new_ca ? KEY_NEW_CA : KEY_SITE_CA, 0, w->clock.now,
+		w->clock.now + 86400 };
+	enum mst_form form = w->constrained ? MST_FORM_DER : MST_FORM_BASE64;
 
-	if (fake_csr_key(csr, &c.key) != MST_OK) {
+	if (fake_csr_key(form, csr, &c.key) != MST_OK) {
 		answer(w, 400, MST_NONE);
 	} else if (w->enroll_202 > 0) {
 		w->enroll_202--;
 		answer(w, 202, MST_NONE);
 	} else {
 		(void)!fake_cert_build(&c, &out);
+		w->ev.form = w->constrained ? MST_FORM_CERT : MST_FORM_BASE64;
 		answer(w, 200, mst_buf_span(&out));
 	}
 }
@@ -224,7 +240,8 @@ serve_est(struct world *w, enum mst_resource what, mst_span body)
 		return;
 	}
 	if (what == MST_RES_CACERTS) {
-		cert(w->body, KEY_SITE_CA, KEY_SITE_CA, FAKE_CERT_CA);
+		cert(w->body, w->new_ca ? KEY_NEW_CA : KEY_SITE_CA, KEY_SITE_CA, FAKE_CERT_CA);
+		w->ev.form = w->constrained ? MST_FORM_MULTIPART : MST_FORM_BASE64;
 		answer(w, 200, mst_span_of(w->body, FAKE_CERT_LEN));
 	} else if (what == MST_RES_CSRATTRS) {
 		answer(w, w->csrattrs.ptr == NULL ? 204 : 200, w->csrattrs);
@@ -243,7 +260,7 @@ serve(struct world *w, enum mst_resource what, mst_span body)
 	switch (what) {
 	case MST_RES_REQUESTVOUCHER: serve_voucher(w, body); return;
 	case MST_RES_VOUCHER_STATUS:
-		w->gate = says_good(body);
+		w->gate = says_good(w, body);
 		if (w->gate)
 			w->status_good++;
 		else
@@ -251,7 +268,7 @@ serve(struct world *w, enum mst_resource what, mst_span body)
 		answer(w, 200, MST_NONE);
 		return;
 	case MST_RES_ENROLLSTATUS:
-		if (says_good(body)) {
+		if (says_good(w, body)) {
 			w->reports_good++;
 			w->reported_as_ldevid = w->as == MST_IDENTITY_LDEVID;
 		} else {
@@ -322,9 +339,9 @@ watch_send(struct world *w)
 	if (what != MST_RES_REQUESTVOUCHER && what != MST_RES_VOUCHER_STATUS && !proven &&
 	    w->as == MST_IDENTITY_IDEVID)
 		breach(w, "EST with an impostor");
-	if (what == MST_RES_VOUCHER_STATUS && says_good(w->act.body) && !proven)
+	if (what == MST_RES_VOUCHER_STATUS && says_good(w, w->act.body) && !proven)
 		breach(w, "an impostor's voucher was accepted");
-	if (what == MST_RES_ENROLLSTATUS && says_good(w->act.body) && !w->flash.enrolled)
+	if (what == MST_RES_ENROLLSTATUS && says_good(w, w->act.body) && !w->flash.enrolled)
 		breach(w, "enrolment reported before it was durable");
 }
 
@@ -348,7 +365,10 @@ disturb(struct world *w)
 		w->ev.body = mst_span_of(w->body, w->last_len < sizeof(w->body) ? w->last_len : 0);
 		w->ev.status = w->last_status;
 		return;
-	default: w->ev.status = (int)(world_random(w) % 600); return;
+	default:
+		w->ev.status = (int)(world_random(w) % 600);
+		w->ev.form = (enum mst_form)(world_random(w) % (MST_FORM_OTHER + 1));
+		return;
 	}
 }
 
@@ -412,8 +432,8 @@ do_keep(struct world *w)
 		w->ev.err = MST_E_IO;
 		return;
 	}
-	if (fake_cert_parse(w->act.ldevid, &c) != MST_OK || c.issuer != KEY_SITE_CA ||
-	    c.key != w->fake.csr_key)
+	if (fake_cert_parse(w->act.ldevid, &c) != MST_OK ||
+	    c.issuer != (w->new_ca ? KEY_NEW_CA : KEY_SITE_CA) || c.key != w->fake.csr_key)
 		breach(w, "a foreign certificate was kept");
 	if (w->act.ldevid.len > sizeof(w->flash.ldevid) ||
 	    w->act.anchors.len > sizeof(w->flash.anchors) || w->act.anchors.len == 0) {

@@ -18,6 +18,7 @@ enum {
 	KEY_SITE_CA = 100,
 	KEY_REGISTRAR = 101,
 	KEY_NO_RA = 102,
+	KEY_NEW_CA = 103,
 	KEY_EVIL_CA = 200,
 	KEY_EVIL = 201,
 	KEY_LDEVID_FIRST = 1000,
@@ -58,6 +59,7 @@ struct world {
 	struct mst_clock clock;
 	struct flash flash;
 	bool renew_due; /* the next boot is in RENEW mode */
+	bool constrained; /* profile and media; set before the boot */
 	bool done;
 
 	enum peer_kind peer[MST_PLEDGE_PEERS_MAX];
@@ -73,6 +75,8 @@ struct world {
 	int64_t retry_after;
 	int64_t slow; /* seconds that every answer takes */
 	bool gate; /* voucher_status true was received */
+	bool pin_ra; /* the voucher pins the registrar itself, not its CA */
+	bool new_ca; /* the site has changed its CA: NewWithOld, and new certificates beneath it */
 	unsigned reports_good, reports_bad, status_good, status_bad;
 	int script_status[MST_RES_SIMPLEREENROLL + 1]; /* 0: the honest answer */
 	mst_span csrattrs;
@@ -114,6 +118,7 @@ struct world {
 
 /* A factory-fresh device that sees these peers. Not booted yet. */
 void world_init(struct world *w, const enum peer_kind *peers, unsigned count);
+enum mst_media world_media(const struct world *w);
 /* Power on: the engine starts in the mode that flash says. */
 void world_boot(struct world *w);
 /* One step of the engine and what the world makes of its action. */
