@@ -56,6 +56,8 @@ print_device(const json_t *d)
 
 	printf("%s of %s: %s\n", text(d, "serial", "?"), text(d, "manufacturer", "nobody"),
 	    text(d, "state", "?"));
+	if (json_is_string(json_object_get(d, "issuer")))
+		printf("  issuer of its IDevID: %s\n", text(d, "issuer", ""));
 	printf("  next: %s\n", text(d, "expects", "-"));
 	if (json_is_string(json_object_get(d, "decision")))
 		printf("  %s by %s on %s%s%s\n", text(d, "decision", ""),
@@ -80,8 +82,8 @@ show(struct cli *c)
 {
 	json_t *data;
 	int code = cli_daemon(c, "device.show",
-	    json_pack(
-	        "{s:s,s:s?}", "serial", c->argv[0], "manufacturer", cli_option(c, "manufacturer")),
+	    json_pack("{s:s,s:s?,s:s?}", "serial", c->argv[0], "manufacturer",
+	        cli_option(c, "manufacturer"), "issuer", cli_option(c, "issuer")),
 	    NULL, &data);
 
 	if (code != CLI_OK || c->json)
@@ -96,9 +98,9 @@ decide(struct cli *c, const char *verb, const char *done)
 {
 	json_t *data;
 	int code = cli_daemon(c, verb,
-	    json_pack("{s:s,s:s?,s:s?,s:b}", "serial", c->argv[0], "manufacturer",
-	        cli_option(c, "manufacturer"), "reason", cli_option(c, "reason"), "after_audit",
-	        cli_flag(c, "after-audit")),
+	    json_pack("{s:s,s:s?,s:s?,s:s?,s:b}", "serial", c->argv[0], "manufacturer",
+	        cli_option(c, "manufacturer"), "issuer", cli_option(c, "issuer"), "reason",
+	        cli_option(c, "reason"), "after_audit", cli_flag(c, "after-audit")),
 	    NULL, &data);
 
 	if (code != CLI_OK || c->json)
@@ -161,8 +163,9 @@ import(struct cli *c)
 	if ((serials = read_serials(arena_str(c->a, bytes))) == NULL)
 		return cli_fail(c, CLI_FAILED, "%s is not UTF-8 text", c->argv[0]);
 	code = cli_daemon(c, "device.import",
-	    json_pack("{s:s,s:o}", "manufacturer", manufacturer, "serials", serials), "import",
-	    &data);
+	    json_pack("{s:s,s:s?,s:o}", "manufacturer", manufacturer, "issuer",
+	        cli_option(c, "issuer"), "serials", serials),
+	    "import", &data);
 	if (code != CLI_OK || c->json)
 		return code != CLI_OK ? code : cli_print_json(c, data);
 	cli_say(c, "%lld devices added, %lld were there already",
@@ -178,21 +181,26 @@ static const struct cli_option list_options[] = {
 };
 static const struct cli_option one_options[] = {
 	{ "manufacturer", "NAME", "where two manufacturers share a serial number" },
+	{ "issuer", "HEX", "where two IDevID CAs share one: as `muster device show` names it" },
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option decide_options[] = {
 	{ "manufacturer", "NAME", "where two manufacturers share a serial number" },
+	{ "issuer", "HEX", "where two IDevID CAs share one: as `muster device show` names it" },
 	{ "reason", "TEXT", "kept with the decision" },
 	{ "after-audit", NULL, "in spite of its audit log; needs --reason" },
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option reject_options[] = {
 	{ "manufacturer", "NAME", "where two manufacturers share a serial number" },
+	{ "issuer", "HEX", "where two IDevID CAs share one: as `muster device show` names it" },
 	{ "reason", "TEXT", "kept with the decision" },
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option import_options[] = {
 	{ "manufacturer", "NAME", "whose devices they are" },
+	{ "issuer", "HEX",
+	    "authority key identifier of their IDevIDs (default: of the first that comes)" },
 	{ NULL, NULL, NULL },
 };
 

@@ -40,15 +40,14 @@ static mst_err
 list(struct admin_call *call)
 {
 	struct db *db = store_reader(call->c->store);
-	const char *serial = admin_text(call, "device");
 	struct device d = { .id = 0 };
 	struct cert_row *rows;
 	size_t count;
 	mst_err e = MST_OK;
 
-	if (serial != NULL &&
-	    (e = device_by_serial(db, call->a, mst_span_str(serial), &d)) != MST_OK)
-		return admin_refuse(call, e, "no device \"%s\"", serial);
+	if (admin_text(call, "device") != NULL &&
+	    (e = admin_device(call, db, "device", &d)) != MST_OK)
+		return e;
 	e = cert_rows(db, call->a, d.id, admin_int(call, "before", 0), admin_limit(call, 1000),
 	    &rows, &count);
 	if (e != MST_OK)

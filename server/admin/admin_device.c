@@ -37,6 +37,7 @@ describe(struct admin_call *call, struct db *db, const struct device *d)
 	json_object_set_new(o, "serial", admin_json_text(d->serial));
 	json_object_set_new(
 	    o, "manufacturer", admin_json_words(manufacturer_name(call, db, d->manufacturer)));
+	json_object_set_new(o, "issuer", admin_json_hex(call->a, d->idevid_issuer));
 	json_object_set_new(o, "state", json_string(device_state_word(d->state)));
 	json_object_set_new(o, "expects", admin_json_words(d->expects));
 	json_object_set_new(o, "decision",
@@ -84,26 +85,67 @@ list(struct admin_call *call)
 	return MST_OK;
 }
 
-/* The device that serial, and manufacturer where two share a serial, name. */
+static bool
+is_wanted(
+    const struct device *d, const struct manufacturer *m, mst_span issuer, const char *manufacturer)
+{
+	return (manufacturer == NULL || d->manufacturer == m->id) &&
+	       (issuer.ptr == NULL || mst_span_eq(d->idevid_issuer, issuer));
+}
+
+/* What to type for each of several, so that an operator can tell them apart. */
+static mst_err
+ask_which(struct admin_call *call, struct db *db, const char *serial, const struct device *list_,
+    size_t n)
+{
+	const char *words = arena_printf(call->a, "%zu devices are \"%s\":", n, serial);
+
+	for (size_t i = 0; words != NULL && i < n; i++) {
+		json_t *issuer = admin_json_hex(call->a, list_[i].idevid_issuer);
+		const char *name = manufacturer_name(call, db, list_[i].manufacturer);
+
+		words = arena_printf(call->a, "%s%s --manufacturer %s%s%s (%s)", words,
+		    i == 0 ? "" : ";", name != NULL ? name : "-",
+		    json_is_string(issuer) ? " --issuer " : ", issuer not seen yet",
+		    json_is_string(issuer) ? json_string_value(issuer) : "",
+		    device_state_word(list_[i].state));
+		json_decref(issuer);
+	}
+	return admin_refuse(call, MST_E_CONFLICT, "%s", words != NULL ? words : "several");
+}
+
+mst_err
+admin_device(struct admin_call *call, struct db *db, const char *key, struct device *out)
+{
+	const char *serial, *name = admin_text(call, "manufacturer");
+	struct manufacturer m = { .id = 0 };
+	struct device *rows;
+	mst_span issuer = MST_NONE;
+	size_t n, kept = 0;
+	mst_err e;
+
+	if ((e = admin_need(call, key, &serial)) != MST_OK ||
+	    (e = admin_hex(call, "issuer", &issuer)) != MST_OK)
+		return e;
+	if (name != NULL && (e = manufacturer_get(db, call->a, name, &m)) != MST_OK)
+		return admin_refuse(call, e, "no manufacturer \"%s\"", name);
+	if ((e = device_namesakes(db, call->a, mst_span_str(serial), &rows, &n)) != MST_OK)
+		return e;
+	for (size_t i = 0; i < n; i++)
+		if (is_wanted(&rows[i], &m, issuer, name))
+			rows[kept++] = rows[i];
+	if (kept == 0)
+		return admin_refuse(call, MST_E_NOT_FOUND, "no device \"%s\"", serial);
+	if (kept > 1)
+		return ask_which(call, db, serial, rows, kept);
+	*out = rows[0];
+	return MST_OK;
+}
+
 static mst_err
 lookup(struct admin_call *call, struct db *db, struct device *out)
 {
-	const char *serial, *name = admin_text(call, "manufacturer");
-	struct manufacturer m;
-	mst_err e = admin_need(call, "serial", &serial);
-
-	if (e != MST_OK)
-		return e;
-	if (name == NULL)
-		e = device_by_serial(db, call->a, mst_span_str(serial), out);
-	else if ((e = manufacturer_get(db, call->a, name, &m)) == MST_OK)
-		e = device_find(db, call->a, m.id, mst_span_str(serial), out);
-	if (e == MST_E_NOT_FOUND)
-		return admin_refuse(call, e, "no device \"%s\"", serial);
-	if (e == MST_E_CONFLICT)
-		return admin_refuse(
-		    call, e, "two manufacturers have a device \"%s\"; name one", serial);
-	return e;
+	return admin_device(call, db, "serial", out);
 }
 
 static json_t *
@@ -262,6 +304,7 @@ struct import {
 	struct admin_call *call;
 	struct arena *a; /* of one batch */
 	struct manufacturer m;
+	mst_span issuer; /* of all their IDevIDs; absent: not known */
 	const json_t *serials;
 	size_t from, to, added, known;
 };
@@ -279,7 +322,13 @@ import_one(struct import *in, struct db *db, size_t at)
 	if (!json_is_string(v) || mst_serial_check(serial) != MST_OK)
 		return admin_refuse(
 		    in->call, MST_E_VOUCHER_SERIAL_FORMAT, "entry %zu is no serial number", at + 1);
-	if ((e = device_touch(db, in->a, in->m.id, serial, now, &d, &created)) != MST_OK)
+	e = device_touch(db, in->a, in->m.id, serial, in->issuer, now, &d, &created);
+	if (e == MST_E_CONFLICT)
+		return admin_refuse(in->call, e,
+		    "entry %zu: several devices of %s are \"%.*s\"; "
+		    "accept the one that is meant, by its issuer",
+		    at + 1, in->m.name, (int)serial.len, (const char *)serial.ptr);
+	if (e != MST_OK)
 		return e;
 	if (d.decision != 0) {
 		in->known++;
@@ -329,6 +378,8 @@ import(struct admin_call *call)
 		return e;
 	if (!json_is_array(in.serials))
 		return admin_refuse(call, MST_E_USAGE, "\"serials\" is not a list");
+	if ((e = admin_hex(call, "issuer", &in.issuer)) != MST_OK)
+		return e;
 	if (manufacturer_get(store_reader(call->c->store), call->a, name, &in.m) != MST_OK)
 		return admin_refuse(call, MST_E_NOT_FOUND, "no manufacturer \"%s\"", name);
 	if ((in.a = arena_new(16 << 20)) == NULL)

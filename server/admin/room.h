@@ -48,6 +48,14 @@ void admin_take_span(const struct admin_call *call, const char *name, mst_span *
 mst_err admin_refuse(struct admin_call *call, mst_err e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * The one device that the member `key` (a serial number) and, where several
+ * share it, "manufacturer" and "issuer" (hex, ID-8) name. MST_E_CONFLICT with
+ * all of them in words.
+ */
+MST_MUST_USE mst_err admin_device(
+    struct admin_call *call, struct db *db, const char *key, struct device *out);
+
 /* Answers. */
 json_t *admin_json_text(mst_span s); /* null when absent; bytes that are no UTF-8 as hex */
 json_t *admin_json_base64(struct arena *a, mst_span s);

@@ -264,7 +264,9 @@ mst_err
 est_device(struct db *db, struct arena *a, const struct trust_verdict *client, struct device *out)
 {
 	switch (client->class) {
-	case TRUST_IDEVID: return device_find(db, a, client->manufacturer.id, client->serial, out);
+	case TRUST_IDEVID:
+		return device_find(
+		    db, a, client->manufacturer.id, client->serial, client->idevid_issuer, out);
 	case TRUST_LDEVID:
 		return client->row.device == 0 ? MST_E_NOT_FOUND
 		                               : device_by_id(db, a, client->row.device, out);

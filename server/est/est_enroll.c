@@ -112,6 +112,18 @@ name_client(struct run *u)
 	return u->identity != NULL ? MST_OK : MST_E_NOMEM;
 }
 
+/*
+ * The same for orders alone (C5): two devices of one maker may have one serial
+ * number, and what the one ordered is not the other's.
+ */
+static const char *
+orderer(const struct run *u)
+{
+	return u->device.id == 0
+	           ? u->identity
+	           : arena_printf(u->rq->arena, "%s#%lld", u->identity, (long long)u->device.id);
+}
+
 /* --- the CSR --- */
 
 static mst_err
@@ -127,7 +139,7 @@ judge(struct run *u)
 		.serial = u->device.id != 0 ? u->device.serial : MST_NONE,
 		.idevid_spki_sha256 = u->device.idevid_spki_sha256,
 		.user = u->user,
-		.identity = u->identity,
+		.identity = orderer(u),
 		.profile = u->profile,
 		.challenge = u->est->c.challenge,
 		.binding_required = u->est->c.binding_required,
@@ -135,6 +147,8 @@ judge(struct run *u)
 		.now = clock_wall() };
 	mst_err e = est_body_decode(rq->arena, rq->body, &in.der);
 
+	if (in.identity == NULL)
+		return MST_E_NOMEM;
 	if (e != MST_OK)
 		return e;
 	if (net_binding(rq, &binding) == MST_OK)

@@ -66,14 +66,17 @@ rate_of(struct rate set[RATE_WAYS], uint64_t key, int64_t minute)
 }
 
 mst_err
-registrar_rate(struct registrar *r, enum rate_kind kind, int64_t manufacturer, mst_span serial)
+registrar_rate(struct registrar *r, enum rate_kind kind, const struct trust_verdict *client)
 {
+	int64_t who = client->class == TRUST_IDEVID ? client->manufacturer.id : client->row.device;
 	int64_t minute = clock_mono() / 60 + 1; /* never the zero of a fresh table */
 	uint64_t key = hash(r->seed, &kind, sizeof kind);
 	struct rate *e;
 	bool over;
 
-	key = hash(hash(key, &manufacturer, sizeof manufacturer), serial.ptr, serial.len);
+	key = hash(hash(key, &client->class, sizeof client->class), &who, sizeof who);
+	key = hash(key, client->serial.ptr, client->serial.len);
+	key = hash(key, client->idevid_issuer.ptr, client->idevid_issuer.len);
 	pthread_mutex_lock(&r->lock);
 	e = rate_of(r->rates[(key ^ key >> 32) % RATE_SETS], key, minute);
 	over = ++e->count > r->c.device_rate;

@@ -361,8 +361,7 @@ begin(struct run *u, struct net_request *rq)
 	                                    : mst_media_find(mst_span_str(rq->content_type));
 	/* Before the costly part, so that a broken or hostile device pays for itself. */
 	if (u->client.class == TRUST_IDEVID &&
-	    (e = registrar_rate(u->r, RATE_PVR, u->client.manufacturer.id, u->client.serial)) !=
-	        MST_OK)
+	    (e = registrar_rate(u->r, RATE_PVR, &u->client)) != MST_OK)
 		return e;
 	if ((e = judge(u, rq)) != MST_OK)
 		return e;
@@ -377,7 +376,7 @@ known_device(struct run *u)
 
 	if (u->client.class == TRUST_IDEVID &&
 	    device_find(store_reader(u->r->c.store), u->a, u->client.manufacturer.id,
-	        u->client.serial, &d) == MST_OK)
+	        u->client.serial, u->client.idevid_issuer, &d) == MST_OK)
 		return d.id;
 	return 0;
 }
@@ -498,8 +497,8 @@ admit(struct db *db, void *arg)
 	bool created;
 	mst_err e;
 
-	if ((e = device_touch(db, u->a, m->id, u->client.serial, now, &u->device, &created)) !=
-	    MST_OK)
+	if ((e = device_touch(db, u->a, m->id, u->client.serial, u->client.idevid_issuer, now,
+	         &u->device, &created)) != MST_OK)
 		return e;
 	u->verdict = registrar_authorise(m, &u->device);
 	if (u->verdict == MST_OK)

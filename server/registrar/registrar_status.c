@@ -70,7 +70,8 @@ find_device(struct db *db, struct run *u)
 	mst_err e;
 
 	if (c->class == TRUST_IDEVID)
-		e = device_find(db, u->rq->arena, c->manufacturer.id, c->serial, &u->device);
+		e = device_find(
+		    db, u->rq->arena, c->manufacturer.id, c->serial, c->idevid_issuer, &u->device);
 	else
 		e = device_by_id(db, u->rq->arena, c->row.device, &u->device);
 	/* TEL-3: the voucher was another key's, so the verdict on it is not this one's. */
@@ -201,10 +202,8 @@ judge_client(struct run *u)
 	case TRUST_LDEVID:
 		if (u->step == STEP_VOUCHER_STATUS || u->client.row.device == 0)
 			return MST_E_TELEMETRY_CLIENT;
-		return registrar_rate(u->r, RATE_TELEMETRY, 0, u->client.serial);
-	case TRUST_IDEVID:
-		return registrar_rate(
-		    u->r, RATE_TELEMETRY, u->client.manufacturer.id, u->client.serial);
+		return registrar_rate(u->r, RATE_TELEMETRY, &u->client);
+	case TRUST_IDEVID: return registrar_rate(u->r, RATE_TELEMETRY, &u->client);
 	}
 	return MST_E_INTERNAL;
 }

@@ -68,9 +68,9 @@ unsigned registrar_loop(const struct registrar *r, const struct net_loop *l);
 /* Queue a job whose callback runs on loop l. */
 void registrar_write(
     struct registrar *r, struct net_loop *l, store_job job, store_done done, void *arg);
-/* MST_E_QUOTA when the device asks more often than device_rate. */
+/* MST_E_QUOTA when the device of that client asks more often than device_rate. */
 MST_MUST_USE mst_err registrar_rate(
-    struct registrar *r, enum rate_kind kind, int64_t manufacturer, mst_span serial);
+    struct registrar *r, enum rate_kind kind, const struct trust_verdict *client);
 #define REGISTRAR_RVR_FRESH 3600 /* seconds; clocks and patience of MASAs vary */
 /* Has this RVR been made within the hour? MASAs refuse old ones (8995 5.6). */
 bool registrar_rvr_is_fresh(struct arena *a, enum mst_media media, mst_span rvr, int64_t now);

@@ -159,10 +159,19 @@ APPEND_ONLY("masa_log")
 "BLOB NOT NULL,\n"
 "	voucher_sha256 BLOB NOT NULL, hash BLOB NOT NULL) STRICT;\n"
 APPEND_ONLY("masa_voucher");
+/*
+ * RFC 8366bis 6.1: a serial number is unique per issuer of IDevIDs only. NULL:
+ * the issuer is not known yet, which is one device too.
+ */
+static const char v2_device[] =
+"DROP INDEX device_serial;\n"
+"CREATE UNIQUE INDEX device_serial ON device(serial, ifnull(manufacturer, 0), "
+"ifnull(idevid_issuer, x''));\n";
 /* clang-format on */
 
 static const char *const v1[] = { v1_common, v1_device, v1_trail, v1_cert, v1_masa, NULL };
-static const char *const *const steps[] = { v1 };
+static const char *const v2[] = { v2_device, NULL };
+static const char *const *const steps[] = { v1, v2 };
 const struct schema schema_current = { steps, sizeof(steps) / sizeof(steps[0]) };
 
 static mst_err

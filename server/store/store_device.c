@@ -101,63 +101,115 @@ read_one(struct query *q, struct arena *a, struct device *out)
 	return MST_OK;
 }
 
-mst_err
-device_find(
-    struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, struct device *out)
+static mst_err
+read_rows(struct query *q, struct arena *a, struct device **out, size_t *count)
 {
-	struct query q;
+	struct device *rows = NULL;
+	size_t n = 0;
+	mst_err e;
 
-	query_init(&q, db, COLUMNS " WHERE serial = ?1 AND ifnull(manufacturer, 0) = ?2");
-	query_blob(&q, serial);
-	query_int(&q, manufacturer);
-	return read_one(&q, a, out);
+	while (query_row(q)) {
+		if ((rows = rows_add(q, a, rows, &n, sizeof(*rows))) == NULL)
+			break;
+		read_row(q, a, &rows[n - 1]);
+	}
+	if ((e = query_end(q)) != MST_OK)
+		return e;
+	*out = rows;
+	*count = n;
+	return MST_OK;
+}
+
+static mst_err
+only_one(struct query *q, struct arena *a, struct device *out)
+{
+	struct device *rows;
+	size_t n;
+	mst_err e = read_rows(q, a, &rows, &n);
+
+	if (e != MST_OK)
+		return e;
+	if (n != 1)
+		return n == 0 ? MST_E_NOT_FOUND : MST_E_CONFLICT;
+	*out = rows[0];
+	return MST_OK;
 }
 
 mst_err
-device_touch(struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, int64_t now,
-    struct device *out, bool *created)
+device_find(struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, mst_span issuer,
+    struct device *out)
 {
 	struct query q;
-	mst_err e = device_find(db, a, manufacturer, serial, out);
 
-	if (e != MST_E_NOT_FOUND) {
-		if (e == MST_OK)
-			*created = false;
-		return e;
+	if (issuer.ptr == NULL) {
+		query_init(
+		    &q, db, COLUMNS " WHERE serial = ?1 AND ifnull(manufacturer, 0) = ?2 LIMIT 2");
+		query_blob(&q, serial);
+		query_int(&q, manufacturer);
+		return only_one(&q, a, out);
 	}
 	query_init(&q, db,
-	    "INSERT INTO device(manufacturer, serial, state, first_seen, last_seen)"
-	    " VALUES(?1, ?2, ?3, ?4, ?4)");
+	    COLUMNS " WHERE serial = ?1 AND ifnull(manufacturer, 0) = ?2"
+	            " AND (idevid_issuer = ?3 OR idevid_issuer IS NULL)"
+	            " ORDER BY idevid_issuer IS NULL LIMIT 1");
+	query_blob(&q, serial);
+	query_int(&q, manufacturer);
+	query_blob(&q, issuer);
+	return read_one(&q, a, out);
+}
+
+static mst_err
+insert_seen(struct db *db, int64_t manufacturer, mst_span serial, mst_span issuer, int64_t now)
+{
+	struct query q;
+
+	query_init(&q, db,
+	    "INSERT INTO device(manufacturer, serial, state, idevid_issuer, first_seen, last_seen)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?5)");
 	query_int_or_null(&q, manufacturer, 0);
 	query_blob(&q, serial);
 	query_text(&q, device_state_word(DEVICE_SEEN));
+	query_blob(&q, issuer);
 	query_int(&q, now);
-	if ((e = query_run(&q)) != MST_OK ||
-	    (e = device_by_id(db, a, db_last_id(db), out)) != MST_OK)
+	return query_run(&q);
+}
+
+mst_err
+device_touch(struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, mst_span issuer,
+    int64_t now, struct device *out, bool *created)
+{
+	mst_err e = device_find(db, a, manufacturer, serial, issuer, out);
+	bool is_new = e == MST_E_NOT_FOUND;
+
+	if (is_new && (e = insert_seen(db, manufacturer, serial, issuer, now)) == MST_OK)
+		e = device_by_id(db, a, db_last_id(db), out);
+	if (e != MST_OK)
 		return e;
-	*created = true;
+	if (out->idevid_issuer.ptr == NULL)
+		out->idevid_issuer = issuer;
+	*created = is_new;
 	return MST_OK;
+}
+
+mst_err
+device_namesakes(
+    struct db *db, struct arena *a, mst_span serial, struct device **out, size_t *count)
+{
+	struct query q;
+
+	query_init(&q, db, COLUMNS " WHERE serial = ?1 ORDER BY id");
+	query_blob(&q, serial);
+	return read_rows(&q, a, out, count);
 }
 
 mst_err
 device_by_serial(struct db *db, struct arena *a, mst_span serial, struct device *out)
 {
-	struct device d = { 0 };
 	struct query q;
-	size_t n = 0;
-	mst_err e;
 
 	query_init(&q, db, COLUMNS " WHERE serial = ?1 LIMIT 2");
 	query_blob(&q, serial);
-	while (query_row(&q))
-		if (n++ == 0)
-			read_row(&q, a, &d);
-	if ((e = query_end(&q)) != MST_OK)
-		return e;
-	if (n != 1)
-		return n == 0 ? MST_E_NOT_FOUND : MST_E_CONFLICT;
-	*out = d;
-	return MST_OK;
+	return only_one(&q, a, out);
 }
 
 mst_err
@@ -205,7 +257,7 @@ device_save(struct db *db, const struct device *d)
 }
 
 /*
- * Two manufacturers may share a serial number, so a page may end between two
+ * Several devices may share a serial number, so a page may end between two
  * such rows; `after` by serial alone would skip the second. A page therefore
  * takes in all rows of its last serial, and limit is a wish of one or two more.
  */

@@ -67,15 +67,24 @@ struct device {
 	const char *trace; /* id of its latest attempt */
 };
 /*
- * Create (SEEN, first and last seen now) or find by (manufacturer, serial);
- * *created tells which. A row found is not written: set last_seen and save.
- * MST_E_NOT_FOUND: no such manufacturer.
+ * By manufacturer, serial and issuer of the IDevID (ID-8); a device whose
+ * issuer nobody has seen yet is that of any issuer. issuer absent: whichever
+ * there is; MST_E_CONFLICT when there are several. MST_E_NOT_FOUND.
+ */
+MST_MUST_USE mst_err device_find(struct db *db, struct arena *a, int64_t manufacturer,
+    mst_span serial, mst_span issuer, struct device *out);
+/*
+ * The same, or create (SEEN, first and last seen now); *created tells which. A
+ * row found is not written: set last_seen and save, and with that idevid_issuer,
+ * which out has from here on. issuer must live as long as out.
+ * MST_E_NOT_FOUND: no such manufacturer. MST_E_CONFLICT as device_find.
  */
 MST_MUST_USE mst_err device_touch(struct db *db, struct arena *a, int64_t manufacturer,
-    mst_span serial, int64_t now, struct device *out, bool *created);
-MST_MUST_USE mst_err device_find(
-    struct db *db, struct arena *a, int64_t manufacturer, mst_span serial, struct device *out);
-/* By serial alone, for the command line: MST_E_CONFLICT when two manufacturers have it. */
+    mst_span serial, mst_span issuer, int64_t now, struct device *out, bool *created);
+/* All devices of that serial number, whoever made them. */
+MST_MUST_USE mst_err device_namesakes(
+    struct db *db, struct arena *a, mst_span serial, struct device **out, size_t *count);
+/* By serial alone: MST_E_CONFLICT when several have it. */
 MST_MUST_USE mst_err device_by_serial(
     struct db *db, struct arena *a, mst_span serial, struct device *out);
 MST_MUST_USE mst_err device_by_id(struct db *db, struct arena *a, int64_t id, struct device *out);
@@ -84,7 +93,7 @@ MST_MUST_USE mst_err device_save(struct db *db, const struct device *d);
 /*
  * Rows after serial `after` (absent: from the start); state DEVICE_STATE_COUNT
  * for all. A page ends after limit rows, or a few more: rows of one serial
- * (two manufacturers may share it) are never on two pages.
+ * (manufacturers and issuers may share it) are never on two pages.
  */
 MST_MUST_USE mst_err device_list(struct db *db, struct arena *a, enum device_state state,
     mst_span after, size_t limit, struct device **out, size_t *count);

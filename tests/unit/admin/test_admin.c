@@ -119,6 +119,7 @@ receive(int fd, int *progress)
 }
 
 static int progress_lines;
+static char last_detail[1024]; /* of the last refusal */
 
 /* One line on a channel of its own. */
 static json_t *
@@ -152,6 +153,8 @@ call(const char *verb, json_t *args, mst_err *err)
 		*err = mst_err_find(json_string_value(json_object_get(line, "code")))->err;
 		assert_true(json_is_string(json_object_get(line, "detail")));
 		assert_true(json_is_string(json_object_get(line, "sentence")));
+		snprintf(last_detail, sizeof last_detail, "%s",
+		    json_string_value(json_object_get(line, "detail")));
 	}
 	data = json_incref(json_object_get(line, "data"));
 	json_decref(line);
@@ -294,8 +297,8 @@ make_device(struct db *db, void *arg)
 	mst_err e;
 
 	if ((e = manufacturer_get(db, area, "maker", &stored_maker)) != MST_OK ||
-	    (e = device_touch(db, area, stored_maker.id, mst_span_str(c->serial), clock_wall(), &d,
-	         &created)) != MST_OK)
+	    (e = device_touch(db, area, stored_maker.id, mst_span_str(c->serial), MST_NONE,
+	         clock_wall(), &d, &created)) != MST_OK)
 		return e;
 	d.state = c->state;
 	d.audit_verdict = c->verdict;
@@ -314,6 +317,60 @@ static json_t *
 serial(const char *s)
 {
 	return json_pack("{s:s}", "serial", s);
+}
+
+struct twin {
+	const char *serial, *issuer;
+};
+
+static mst_err
+make_twin(struct db *db, void *arg)
+{
+	struct twin *t = arg;
+	struct device d;
+	bool created;
+	mst_err e;
+
+	if ((e = manufacturer_get(db, area, "maker", &stored_maker)) != MST_OK)
+		return e;
+	return device_touch(db, area, stored_maker.id, mst_span_str(t->serial),
+	    mst_span_str(t->issuer), clock_wall(), &d, &created);
+}
+
+/* ID-8: where two devices share a serial number, nothing is done before one is named. */
+static void
+test_twins(void **state)
+{
+	struct twin one = { "TW-1", "ca1" }, two = { "TW-1", "ca2" };
+	json_t *d;
+
+	(void)state;
+	assert_int_equal(store_write_wait(store, make_twin, &one), MST_OK);
+	assert_int_equal(store_write_wait(store, make_twin, &two), MST_OK);
+	refused("device.show", serial("TW-1"), MST_E_CONFLICT);
+	assert_non_null(strstr(last_detail, "--manufacturer maker --issuer 636131 (seen)"));
+	assert_non_null(strstr(last_detail, "--manufacturer maker --issuer 636132 (seen)"));
+	refused("device.accept", serial("TW-1"), MST_E_CONFLICT);
+	refused("device.reject", json_pack("{s:s,s:s}", "serial", "TW-1", "manufacturer", "maker"),
+	    MST_E_CONFLICT);
+	refused("cert.list", json_pack("{s:s}", "device", "TW-1"), MST_E_CONFLICT);
+	refused("device.import",
+	    json_pack("{s:s,s:[s]}", "manufacturer", "maker", "serials", "TW-1"), MST_E_CONFLICT);
+	d = good("device.accept", json_pack("{s:s,s:s}", "serial", "TW-1", "issuer", "636131"));
+	assert_string_equal(member(d, "issuer"), "636131");
+	assert_string_equal(member(d, "decision"), "accepted");
+	json_decref(d);
+	d = good("device.show", json_pack("{s:s,s:s}", "serial", "TW-1", "issuer", "63:61:32"));
+	assert_null(member(d, "decision"));
+	json_decref(d);
+	refused("device.show", json_pack("{s:s,s:s}", "serial", "TW-1", "issuer", "63613"),
+	    MST_E_USAGE);
+	refused("device.show", json_pack("{s:s,s:s}", "serial", "TW-1", "issuer", "636133"),
+	    MST_E_NOT_FOUND);
+	d = good("device.import", json_pack("{s:s,s:s,s:[s]}", "manufacturer", "maker", "issuer",
+	                              "636132", "serials", "TW-1"));
+	assert_int_equal(json_integer_value(json_object_get(d, "added")), 1);
+	json_decref(d);
 }
 
 static void
@@ -812,6 +869,7 @@ main(void)
 {
 	static const struct CMUnitTest single[] = {
 		{ "SEC-7 manufacturer: trust, show, list, forget", test_trust, NULL, NULL, NULL },
+		{ "ID-8 device: two of one serial number", test_twins, NULL, NULL, NULL },
 		{ "SEC-7 device: accept, reject, and who is not there", test_accept, NULL, NULL,
 		    NULL },
 		{ "AUD-6 device.accept after a bad audit log", test_after_audit, NULL, NULL, NULL },

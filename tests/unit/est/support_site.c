@@ -175,7 +175,7 @@ make_device(struct db *db, void *arg)
 	struct wanted *w = arg;
 	bool created;
 	mst_err e = device_touch(db, w->s->arena, w->s->manufacturer, mst_span_str(w->serial),
-	    1700000000, &w->d, &created);
+	    MST_NONE, 1700000000, &w->d, &created);
 
 	if (e != MST_OK)
 		return e;

@@ -24,7 +24,7 @@ make_device(struct db *db, void *arg)
 {
 	struct device d;
 	bool created;
-	mst_err e = device_touch(db, area, 0, MST_LIT("S-1"), 1, &d, &created);
+	mst_err e = device_touch(db, area, 0, MST_LIT("S-1"), MST_NONE, 1, &d, &created);
 
 	(void)arg;
 	device = d.id;

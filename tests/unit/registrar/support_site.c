@@ -499,7 +499,10 @@ site_pvr(const struct id *device, const char *serial, const char *nonce)
 	c.nonce_text = mst_span_str(nonce);
 	c.nonce = mst_span_str(nonce); /* the writer takes the text */
 	c.proximity_cert = der_of(site.a, site.registrar.cert);
-	return seal(site.a, MST_MEDIA_CMS_JSON, &c, device, site.maker.cert);
+	return seal(site.a, MST_MEDIA_CMS_JSON, &c, device,
+	    X509_verify(device->cert, X509_get0_pubkey(site.stranger_ca.cert)) == 1
+	        ? site.stranger_ca.cert
+	        : site.maker.cert);
 }
 
 static size_t

@@ -129,6 +129,65 @@ test_report_of_another_key(void **state)
 	id_free(&other);
 }
 
+static struct device
+row_of(const struct id *id, const char *serial)
+{
+	struct device d = { .id = 0 };
+	mst_span issuer;
+
+	assert_int_equal(cert_idevid_issuer(site.a, id->cert, &issuer), MST_OK);
+	assert_int_equal(device_find(store_reader(site.store), site.a, site.maker_row.id,
+	                     mst_span_str(serial), issuer, &d),
+	    MST_OK);
+	return d;
+}
+
+static mst_err
+reject(struct db *db, void *arg)
+{
+	struct device *d = arg;
+
+	d->decision = -1;
+	d->state = DEVICE_RETIRED;
+	return device_save(db, d);
+}
+
+/* ID-8: a second IDevID CA of the maker, the same serial number: another device, from nothing. */
+static void
+test_another_issuer_is_another_device(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id other =
+	    ID(.kind = ID_DEVICE, .cn = "d", .serial_number = serial, .issuer = &site.stranger_ca);
+	X509 *both[] = { site.maker.cert, site.stranger_ca.cert };
+	struct manufacturer m = site.maker_row;
+	struct device first, second;
+
+	(void)state;
+	m.anchors_pem = pem_of(site.a, both, 2);
+	site_put_maker(&m);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RL="))).status, 200);
+	assert_int_equal(site_status(d, "voucher_status", GOOD).status, 200);
+	/* it has no voucher to report on */
+	assert_int_not_equal(site_status(&other, "voucher_status", BAD).status, 200);
+	assert_int_equal(site_ask(&other, site_pvr(&other, serial, N("RM="))).status, 200);
+	first = row_of(d, serial);
+	second = row_of(&other, serial);
+	assert_int_not_equal(first.id, second.id);
+	assert_true(mst_span_eq(first.idevid_spki_sha256, key_of(d)));
+	assert_int_equal(first.voucher_status, 1);
+	assert_true(mst_span_eq(second.idevid_spki_sha256, key_of(&other)));
+	assert_int_equal(second.voucher_status, -1);
+	/* what an operator decides about the one says nothing about the other */
+	site_write(reject, &second);
+	assert_int_equal(site_ask(&other, site_pvr(&other, serial, N("RN="))).status, 406);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RO="))).status, 200);
+	m = site.maker_row;
+	site_put_maker(&m);
+	id_free(&other);
+}
+
 /* What an operator types, through the channel that the daemon serves. */
 static void
 command(const char *line)
@@ -157,6 +216,35 @@ command(const char *line)
 	close(in[0]);
 	close(in[1]);
 	close(out[0]);
+}
+
+/* ID-8: a device of the list is the first issuer's that comes; the second is not on the list. */
+static void
+test_listed_device_is_one_device(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id other =
+	    ID(.kind = ID_DEVICE, .cn = "d", .serial_number = serial, .issuer = &site.stranger_ca);
+	X509 *both[] = { site.maker.cert, site.stranger_ca.cert };
+	struct manufacturer m = site.maker_row;
+	char line[256];
+
+	(void)state;
+	m.anchors_pem = pem_of(site.a, both, 2);
+	m.mode = ACCEPT_LISTED;
+	site_put_maker(&m);
+	snprintf(line, sizeof line,
+	    "{\"verb\":\"device.import\",\"args\":{\"manufacturer\":\"maker\",\"serials\":[\"%s\"]}"
+	    "}\n",
+	    serial);
+	command(line);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RP="))).status, 200);
+	assert_int_equal(site_ask(&other, site_pvr(&other, serial, N("RQ="))).status, 404);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RR="))).status, 200);
+	m = site.maker_row;
+	site_put_maker(&m);
+	id_free(&other);
 }
 
 /* A4: taking back its certificate shuts out a device that is about to bootstrap again, too. */
@@ -221,6 +309,10 @@ main(void)
 		{ "AUD-6 an override is not inherited by a namesake", test_override_binds_key,
 		    start_good, NULL, NULL },
 		{ "A4 revoked while it bootstraps again", test_revoked_while_bootstrapping,
+		    start_good, NULL, NULL },
+		{ "ID-8 another issuer's serial is another device",
+		    test_another_issuer_is_another_device, start_good, NULL, NULL },
+		{ "ID-8 a listed device is one device", test_listed_device_is_one_device,
 		    start_good, NULL, NULL },
 		{ "TEL-3 voucher_status of a namesake", test_report_of_another_key, start_good,
 		    NULL, (void *)(uintptr_t) "voucher_status" },

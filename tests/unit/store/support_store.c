@@ -114,7 +114,7 @@ some_device(struct world *w, struct db *db, const char *serial)
 	bool created;
 
 	assert_int_equal(
-	    device_touch(db, w->a, 0, mst_span_str(serial), 1000, &d, &created), MST_OK);
+	    device_touch(db, w->a, 0, mst_span_str(serial), MST_NONE, 1000, &d, &created), MST_OK);
 	return d.id;
 }
 

@@ -142,7 +142,8 @@ manufacturer_delete_with_devices_conflict(void **state)
 	struct device d;
 	bool created;
 
-	assert_int_equal(device_touch(w->db, w->a, id, MST_LIT("S1"), 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, id, MST_LIT("S1"), MST_NONE, 1, &d, &created), MST_OK);
 	assert_int_equal(manufacturer_delete(w->db, "acme"), MST_E_CONFLICT);
 	assert_int_equal(ask(w->db, "SELECT count(*) FROM manufacturer"), 1);
 }
@@ -194,7 +195,8 @@ device_touch_creates_once(void **state)
 	struct device d, again;
 	bool created;
 
-	assert_int_equal(device_touch(w->db, w->a, 0, MST_LIT("S1"), 77, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, 0, MST_LIT("S1"), MST_NONE, 77, &d, &created), MST_OK);
 	assert_true(created);
 	assert_int_equal(d.state, DEVICE_SEEN);
 	assert_int_equal(d.first_seen, 77);
@@ -202,7 +204,8 @@ device_touch_creates_once(void **state)
 	assert_int_equal(d.voucher_status, -1);
 	assert_int_equal(d.enroll_status, -1);
 	assert_int_equal(d.audit_verdict, -1);
-	assert_int_equal(device_touch(w->db, w->a, 0, MST_LIT("S1"), 99, &again, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, 0, MST_LIT("S1"), MST_NONE, 99, &again, &created), MST_OK);
 	assert_false(created);
 	assert_int_equal(again.id, d.id);
 	assert_int_equal(again.first_seen, 77);
@@ -216,8 +219,8 @@ device_touch_unknown_manufacturer_not_found(void **state)
 	struct device d;
 	bool created;
 
-	assert_int_equal(
-	    device_touch(w->db, w->a, 4711, MST_LIT("S1"), 1, &d, &created), MST_E_NOT_FOUND);
+	assert_int_equal(device_touch(w->db, w->a, 4711, MST_LIT("S1"), MST_NONE, 1, &d, &created),
+	    MST_E_NOT_FOUND);
 }
 
 static void
@@ -228,7 +231,8 @@ device_save_every_field_comes_back(void **state)
 	struct device d, got;
 	bool created;
 
-	assert_int_equal(device_touch(w->db, w->a, m, MST_LIT("S1"), 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S1"), MST_NONE, 1, &d, &created), MST_OK);
 	d.state = DEVICE_VOUCHER;
 	d.idevid_issuer = MST_LIT("issuer");
 	d.idevid_spki_sha256 = hash_of(w, 1);
@@ -246,7 +250,7 @@ device_save_every_field_comes_back(void **state)
 	d.voucher_at = 5;
 	d.trace = "tr";
 	assert_int_equal(device_save(w->db, &d), MST_OK);
-	assert_int_equal(device_find(w->db, w->a, m, MST_LIT("S1"), &got), MST_OK);
+	assert_int_equal(device_find(w->db, w->a, m, MST_LIT("S1"), MST_NONE, &got), MST_OK);
 	assert_int_equal(got.manufacturer, m);
 	assert_true(mst_span_eq(got.serial, MST_LIT("S1")));
 	assert_int_equal(got.state, DEVICE_VOUCHER);
@@ -284,15 +288,93 @@ device_same_serial_two_manufacturers(void **state)
 	struct device d1, d2, got;
 	bool created;
 
-	assert_int_equal(device_touch(w->db, w->a, m1, MST_LIT("S"), 1, &d1, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m1, MST_LIT("S"), MST_NONE, 1, &d1, &created), MST_OK);
 	assert_int_equal(device_by_serial(w->db, w->a, MST_LIT("S"), &got), MST_OK);
 	assert_int_equal(got.id, d1.id);
-	assert_int_equal(device_touch(w->db, w->a, m2, MST_LIT("S"), 1, &d2, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m2, MST_LIT("S"), MST_NONE, 1, &d2, &created), MST_OK);
 	assert_true(created);
 	assert_int_not_equal(d1.id, d2.id);
 	assert_int_equal(device_by_serial(w->db, w->a, MST_LIT("S"), &got), MST_E_CONFLICT);
-	assert_int_equal(device_find(w->db, w->a, m2, MST_LIT("S"), &got), MST_OK);
+	assert_int_equal(device_find(w->db, w->a, m2, MST_LIT("S"), MST_NONE, &got), MST_OK);
 	assert_int_equal(got.id, d2.id);
+}
+
+/* RFC 8366bis 6.1, ID-8: serial numbers are unique per issuer of IDevIDs only. */
+static void
+device_same_serial_two_issuers_ID_8(void **state)
+{
+	struct world *w = *state;
+	int64_t m = some_manufacturer(w->db, "acme");
+	struct device d1, d2, got, *rows;
+	bool created;
+	size_t n;
+
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 1"), 1, &d1, &created), MST_OK);
+	assert_true(created);
+	d1.decision = 1;
+	assert_int_equal(device_save(w->db, &d1), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 2"), 2, &d2, &created), MST_OK);
+	assert_true(created);
+	assert_int_not_equal(d1.id, d2.id);
+	assert_int_equal(d2.decision, 0);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 1"), 3, &got, &created), MST_OK);
+	assert_false(created);
+	assert_int_equal(got.id, d1.id);
+	assert_int_equal(device_find(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 2"), &got), MST_OK);
+	assert_int_equal(got.id, d2.id);
+	assert_int_equal(
+	    device_find(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 3"), &got), MST_E_NOT_FOUND);
+	assert_int_equal(device_find(w->db, w->a, m, MST_LIT("S"), MST_NONE, &got), MST_E_CONFLICT);
+	assert_int_equal(device_by_serial(w->db, w->a, MST_LIT("S"), &got), MST_E_CONFLICT);
+	assert_int_equal(device_namesakes(w->db, w->a, MST_LIT("S"), &rows, &n), MST_OK);
+	assert_int_equal(n, 2);
+	assert_true(mst_span_eq(rows[1].idevid_issuer, MST_LIT("ca 2")));
+}
+
+/* What an operator listed belongs to the issuer that comes with it first, then to it alone. */
+static void
+device_of_unseen_issuer_is_bound_once_ID_8(void **state)
+{
+	struct world *w = *state;
+	int64_t m = some_manufacturer(w->db, "acme");
+	struct device d, got;
+	bool created;
+
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_NONE, 1, &d, &created), MST_OK);
+	d.decision = 1;
+	assert_int_equal(device_save(w->db, &d), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 1"), 2, &got, &created), MST_OK);
+	assert_false(created);
+	assert_int_equal(got.id, d.id);
+	assert_true(mst_span_eq(got.idevid_issuer, MST_LIT("ca 1")));
+	assert_int_equal(device_save(w->db, &got), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 2"), 3, &got, &created), MST_OK);
+	assert_true(created);
+	assert_int_equal(got.decision, 0);
+}
+
+static void
+device_same_key_twice_conflict_ID_8(void **state)
+{
+	struct world *w = *state;
+	int64_t m = some_manufacturer(w->db, "acme");
+	struct device d1, d2;
+	bool created;
+
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 1"), 1, &d1, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m, MST_LIT("S"), MST_LIT("ca 2"), 1, &d2, &created), MST_OK);
+	d2.idevid_issuer = MST_LIT("ca 1");
+	assert_int_equal(device_save(w->db, &d2), MST_E_CONFLICT);
 }
 
 static void
@@ -301,7 +383,8 @@ device_unknown_not_found(void **state)
 	struct world *w = *state;
 	struct device got;
 
-	assert_int_equal(device_find(w->db, w->a, 0, MST_LIT("S"), &got), MST_E_NOT_FOUND);
+	assert_int_equal(
+	    device_find(w->db, w->a, 0, MST_LIT("S"), MST_NONE, &got), MST_E_NOT_FOUND);
 	assert_int_equal(device_by_serial(w->db, w->a, MST_LIT("S"), &got), MST_E_NOT_FOUND);
 	assert_int_equal(device_by_id(w->db, w->a, 1, &got), MST_E_NOT_FOUND);
 }
@@ -350,8 +433,10 @@ device_list_never_splits_equal_serials(void **state)
 	bool created;
 	size_t n;
 
-	assert_int_equal(device_touch(w->db, w->a, m1, MST_LIT("S"), 1, &d, &created), MST_OK);
-	assert_int_equal(device_touch(w->db, w->a, m2, MST_LIT("S"), 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m1, MST_LIT("S"), MST_NONE, 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, m2, MST_LIT("S"), MST_NONE, 1, &d, &created), MST_OK);
 	assert_int_equal(
 	    device_list(w->db, w->a, DEVICE_STATE_COUNT, MST_NONE, 1, &rows, &n), MST_OK);
 	assert_int_equal(n, 2);
@@ -371,7 +456,8 @@ device_list_and_count_by_state(void **state)
 
 	(void)some_device(w, w->db, "A");
 	(void)some_device(w, w->db, "B");
-	assert_int_equal(device_touch(w->db, w->a, 0, MST_LIT("C"), 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, 0, MST_LIT("C"), MST_NONE, 1, &d, &created), MST_OK);
 	d.state = DEVICE_PENDING;
 	assert_int_equal(device_save(w->db, &d), MST_OK);
 	assert_int_equal(device_list(w->db, w->a, DEVICE_PENDING, MST_NONE, 9, &rows, &n), MST_OK);
@@ -435,7 +521,8 @@ device_expects(void **state)
 	struct device d, got;
 	bool created;
 
-	assert_int_equal(device_touch(w->db, w->a, 0, MST_LIT("S-1"), 1, &d, &created), MST_OK);
+	assert_int_equal(
+	    device_touch(w->db, w->a, 0, MST_LIT("S-1"), MST_NONE, 1, &d, &created), MST_OK);
 	d.state = x->state;
 	d.decision = x->decision;
 	d.voucher_status = x->voucher_status;
@@ -470,6 +557,9 @@ main(void)
 		T(device_save_every_field_comes_back),
 		T(device_save_unknown_not_found),
 		T(device_same_serial_two_manufacturers),
+		T(device_same_serial_two_issuers_ID_8),
+		T(device_of_unseen_issuer_is_bound_once_ID_8),
+		T(device_same_key_twice_conflict_ID_8),
 		T(device_unknown_not_found),
 		T(device_state_not_in_vocabulary_corrupt),
 		T(device_list_pages_by_serial),

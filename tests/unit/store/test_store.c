@@ -450,18 +450,23 @@ static const char *const step2[] = { "ALTER TABLE device ADD COLUMN note TEXT;",
 static const char *const step2_bad[] = { "ALTER TABLE device ADD COLUMN note TEXT;",
 	"UPDATE nothing SET x = 1;", NULL };
 
+/* The present version and one more. */
 static struct schema
-extended(const char *const *const *steps)
+extended(const char *const *step)
 {
-	return (struct schema){ steps, 2 };
+	static const char *const *steps[32];
+	size_t n = schema_current.count;
+
+	memcpy(steps, schema_current.steps, n * sizeof steps[0]);
+	steps[n] = step;
+	return (struct schema){ steps, n + 1 };
 }
 
 static void
-migrate_v1_to_a_v2_keeps_the_rows_and_a_backup(void **state)
+migrate_to_a_next_version_keeps_the_rows_and_a_backup(void **state)
 {
 	struct world *w = *state;
-	const char *const *const steps[] = { schema_current.steps[0], step2 };
-	struct schema v2 = extended(steps);
+	struct schema v2 = extended(step2);
 	struct store *s = opened(w->path);
 	struct device d;
 
@@ -472,10 +477,11 @@ migrate_v1_to_a_v2_keeps_the_rows_and_a_backup(void **state)
 	assert_int_equal(device_by_serial(store_reader(s), w->a, MST_LIT("A"), &d), MST_OK);
 	assert_int_equal(
 	    ask(store_reader(s), "SELECT count(*) FROM device WHERE note = 'from v1'"), 1);
-	assert_int_equal(ask(store_reader(s), "PRAGMA user_version"), 2);
+	assert_int_equal(ask(store_reader(s), "PRAGMA user_version"), (int64_t)v2.count);
 	assert_int_equal(schema_check(s->db, &v2), MST_OK);
 	store_close(s);
-	assert_int_equal(store_verify(world_file(w, "db.v1.bak")), MST_OK);
+	assert_int_equal(
+	    store_verify(world_file(w, arena_printf(w->a, "db.v%zu.bak", v2.count - 1))), MST_OK);
 	assert_int_equal(store_open(w->path, &s), MST_E_STORE_VERSION);
 }
 
@@ -483,8 +489,7 @@ static void
 migrate_that_fails_leaves_v1(void **state)
 {
 	struct world *w = *state;
-	const char *const *const steps[] = { schema_current.steps[0], step2_bad };
-	struct schema v2 = extended(steps);
+	struct schema v2 = extended(step2_bad);
 	struct store *s;
 
 	made(w->path, 2);
@@ -499,12 +504,11 @@ static void
 migrate_fresh_goes_through_every_step(void **state)
 {
 	struct world *w = *state;
-	const char *const *const steps[] = { schema_current.steps[0], step2 };
-	struct schema v2 = extended(steps);
+	struct schema v2 = extended(step2);
 	struct store *s;
 
 	assert_int_equal(store_open_schema(w->path, &v2, &s), MST_OK);
-	assert_int_equal(ask(s->db, "PRAGMA user_version"), 2);
+	assert_int_equal(ask(s->db, "PRAGMA user_version"), (int64_t)v2.count);
 	store_close(s);
 	assert_int_not_equal(access(world_file(w, "db.v0.bak"), F_OK), 0);
 }
@@ -563,8 +567,9 @@ v1_fixture_rows_survive(void **state)
 	s = opened(w->path);
 	db = store_reader(s);
 	assert_int_equal(manufacturer_get(db, w->a, "acme", &m), MST_OK);
-	assert_int_equal(device_find(db, w->a, m.id, MST_LIT("S1"), &d), MST_OK);
+	assert_int_equal(device_find(db, w->a, m.id, MST_LIT("S1"), MST_NONE, &d), MST_OK);
 	assert_int_equal(d.state, DEVICE_ACTIVE);
+	assert_null(d.idevid_issuer.ptr); /* version 1 had not seen it */
 	assert_int_equal(cert_by_serial(db, w->a, MST_LIT("@123456789abcdef"), &c), MST_OK);
 	assert_int_equal(c.state, CERT_REVOKED);
 	assert_int_equal(trail_list(db, w->a, d.id, 0, 9, &t, &n), MST_OK);
@@ -607,7 +612,7 @@ main(void)
 		T(backup_into_no_folder_refused),
 		T(backup_of_a_forged_trail_refused_AUD_7),
 		T(backup_under_load),
-		T(migrate_v1_to_a_v2_keeps_the_rows_and_a_backup),
+		T(migrate_to_a_next_version_keeps_the_rows_and_a_backup),
 		T(migrate_that_fails_leaves_v1),
 		T(migrate_fresh_goes_through_every_step),
 		T(v1_fixture_is_what_this_program_makes_or_migrates),

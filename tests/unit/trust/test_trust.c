@@ -50,7 +50,8 @@ add_device(struct db *db, void *arg)
 {
 	struct device d;
 	bool created;
-	mst_err e = device_touch(db, area, maker.id, MST_LIT("S-1"), time(NULL), &d, &created);
+	mst_err e =
+	    device_touch(db, area, maker.id, MST_LIT("S-1"), MST_NONE, time(NULL), &d, &created);
 
 	(void)arg;
 	device_id = d.id;
