@@ -12,133 +12,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "crypto/openssl/openssl.h"
 #include "host/envelope.h"
-#include "muster/cbor.h"
 #include "muster/base64.h"
-#include "unit/host/support_pki.h"
-
-#define CA_BASIC "critical,CA:TRUE"
-#define CA_USAGE "critical,keyCertSign,cRLSign"
-
-static const struct mst_clock now = { MST_CLOCK_TRUSTED, PKI_NOW };
-
-static struct world {
-	EVP_PKEY *vendor_key, *idevid_key, *masa_key, *domain_key, *issuing_key, *ra_key,
-	    *foreign_key, *device_key;
-	X509 *vendor, *idevid, *masa, *domain, *issuing, *ra, *foreign, *ldevid;
-	struct anchors *masa_anchors;
-	struct crypto_openssl ctx;
-	struct mst_crypto crypto;
-	struct arena *a;
-} w;
-
-static X509 *
-issue(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, const char *eku)
-{
-	struct pki_spec s = { .cn = cn,
-		.key = key,
-		.issuer = issuer,
-		.issuer_key = issuer_key,
-		.eku = eku,
-		.ski = 1,
-		.aki = 1 };
-
-	return pki_cert(&s);
-}
-
-static X509 *
-issue_ca(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
-{
-	struct pki_spec s = { .cn = cn,
-		.key = key,
-		.issuer = issuer,
-		.issuer_key = issuer_key,
-		.basic = CA_BASIC,
-		.usage = CA_USAGE,
-		.ski = 1,
-		.aki = 1 };
-
-	return pki_cert(&s);
-}
-
-static int
-setup(void **state)
-{
-	STACK_OF(X509) *list;
-	struct crypto_openssl_config config;
-	struct pki_spec dev = { .cn = "device", .serial = "SN-1", .ski = 1, .aki = 1 };
-
-	(void)state;
-	w.a = arena_new(0);
-	w.vendor_key = pki_key("P-384");
-	w.idevid_key = pki_key("P-256");
-	w.masa_key = pki_key("P-256");
-	w.domain_key = pki_key("P-256");
-	w.issuing_key = pki_key("P-256");
-	w.ra_key = pki_key("P-256");
-	w.foreign_key = pki_key("P-256");
-	w.device_key = pki_key("P-256");
-	w.vendor = pki_root("vendor", w.vendor_key);
-	dev.key = w.idevid_key;
-	dev.issuer = w.vendor;
-	dev.issuer_key = w.vendor_key;
-	w.idevid = pki_cert(&dev);
-	w.masa = issue("masa", w.masa_key, w.vendor, w.vendor_key, NULL);
-	w.domain = pki_root("domain", w.domain_key);
-	w.issuing = issue_ca("issuing", w.issuing_key, w.domain, w.domain_key);
-	w.ra = issue("ra", w.ra_key, w.issuing, w.issuing_key, PKI_EKU_RA);
-	w.foreign = pki_root("foreign", w.foreign_key);
-	dev = (struct pki_spec){ .cn = "ldevid",
-		.serial = "SN-1",
-		.key = w.device_key,
-		.issuer = w.issuing,
-		.issuer_key = w.issuing_key,
-		.san = "DNS:sn-1.example" };
-	w.ldevid = pki_cert(&dev);
-	list = pki_stack(w.vendor, NULL, NULL);
-	assert_int_equal(anchors_from_stack(list, &w.masa_anchors), MST_OK);
-	config = (struct crypto_openssl_config){ w.idevid_key, w.idevid, list, w.masa_anchors,
-		w.device_key, w.ldevid };
-	assert_int_equal(crypto_openssl_init(&w.ctx, &config), MST_OK);
-	w.crypto = crypto_openssl(&w.ctx);
-	pki_stack_free(list);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	EVP_PKEY *keys[] = { w.vendor_key, w.idevid_key, w.masa_key, w.domain_key, w.issuing_key,
-		w.ra_key, w.foreign_key, w.device_key };
-	X509 *certs[] = { w.vendor, w.idevid, w.masa, w.domain, w.issuing, w.ra, w.foreign,
-		w.ldevid };
-
-	(void)state;
-	crypto_openssl_wipe(&w.ctx);
-	anchors_free(w.masa_anchors);
-	for (size_t i = 0; i < 8; i++) {
-		EVP_PKEY_free(keys[i]);
-		X509_free(certs[i]);
-	}
-	arena_free(w.a);
-	return 0;
-}
-
-static mst_span
-der_of(X509 *cert)
-{
-	mst_span der = MST_NONE;
-
-	assert_int_equal(cert_der(w.a, cert, &der), MST_OK);
-	return der;
-}
-
-static struct mst_buf
-room(size_t n)
-{
-	return arena_buf(w.a, n);
-}
+#include "unit/crypto/support_world.h"
 
 static mst_span
 body_of(X509 *a, X509 *b, X509 *c)
@@ -399,18 +275,6 @@ cacerts(mst_span body, X509 *pin, mst_span held, struct mst_buf *out)
 {
 	return w.crypto.cacerts_open(w.crypto.ctx, MST_FORM_BASE64, body,
 	    pin == NULL ? MST_NONE : der_of(pin), held, &now, out);
-}
-
-static mst_span
-joined(X509 *a, X509 *b, X509 *c)
-{
-	struct mst_buf buf = room(8192);
-	X509 *all[] = { a, b, c };
-
-	for (size_t i = 0; i < 3; i++)
-		if (all[i] != NULL)
-			assert_int_equal(mst_buf_put(&buf, der_of(all[i])), MST_OK);
-	return mst_buf_span(&buf);
 }
 
 static void
@@ -791,18 +655,6 @@ published_csrattrs_are_followed(void **state)
 	assert_int_equal(crypto_openssl_set_binding(&w.ctx, MST_NONE), MST_OK);
 }
 
-static X509 *
-certified(X509 *issuer, EVP_PKEY *issuer_key)
-{
-	X509_REQ *req = NULL;
-	X509 *cert;
-
-	assert_int_equal(csr(NULL, false, &req), MST_OK);
-	cert = issue("ldevid", X509_REQ_get0_pubkey(req), issuer, issuer_key, "clientAuth");
-	X509_REQ_free(req);
-	return cert;
-}
-
 static mst_err
 open_ldevid(mst_span body, X509 *anchor, struct mst_buf *out, int64_t *from, int64_t *to)
 {
@@ -854,176 +706,6 @@ ldevid_of_a_foreign_ca_is_refused(void **state)
 	    MST_E_PLEDGE_ENROLL);
 	assert_int_equal(
 	    open_ldevid(MST_LIT("MAA="), w.domain, &out, &from, &to), MST_E_PLEDGE_ENROLL);
-	X509_free(cert);
-}
-
-/* ---- the forms of RFC 9148 and cBRSKI ---- */
-
-static mst_span
-certs_only(X509 *a, X509 *b, X509 *c)
-{
-	STACK_OF(X509) *list = pki_stack(a, b, c);
-	mst_span der = MST_NONE;
-
-	assert_int_equal(certs_only_build(w.a, list, &der), MST_OK);
-	pki_stack_free(list);
-	return der;
-}
-
-/* RFC 8710: each certificate behind this number, then whatever tail. */
-static mst_span
-multipart(uint64_t format, X509 *a, X509 *b, mst_span tail)
-{
-	struct mst_buf buf = room(8192);
-	struct mst_cbor_writer out;
-
-	mst_cbor_put_init(&out, &buf);
-	mst_cbor_put_array(&out, b == NULL ? 2 : 4);
-	mst_cbor_put_uint(&out, format);
-	mst_cbor_put_bytes(&out, der_of(a));
-	if (b != NULL) {
-		mst_cbor_put_uint(&out, format);
-		mst_cbor_put_bytes(&out, der_of(b));
-	}
-	assert_int_equal(mst_cbor_put_end(&out), MST_OK);
-	assert_int_equal(mst_buf_put(&buf, tail), MST_OK);
-	return mst_buf_span(&buf);
-}
-
-static mst_err
-cacerts_as(enum mst_form form, mst_span body, struct mst_buf *out)
-{
-	return w.crypto.cacerts_open(
-	    w.crypto.ctx, form, body, der_of(w.issuing), MST_NONE, &now, out);
-}
-
-static void
-crts_in_each_form(void **state)
-{
-	struct mst_buf out[3] = { room(8192), room(8192), room(8192) };
-
-	(void)state;
-	assert_int_equal(cacerts_as(MST_FORM_MULTIPART,
-	                     multipart(287, w.issuing, w.domain, MST_LIT("")), &out[0]),
-	    MST_OK);
-	assert_int_equal(
-	    cacerts_as(MST_FORM_DER, certs_only(w.issuing, w.domain, NULL), &out[1]), MST_OK);
-	for (size_t i = 0; i < 2; i++)
-		assert_true(mst_span_eq(mst_buf_span(&out[i]), joined(w.domain, w.issuing, NULL)));
-	assert_int_equal(cacerts_as(MST_FORM_CERT, der_of(w.issuing), &out[2]), MST_OK);
-	assert_true(mst_span_eq(mst_buf_span(&out[2]), der_of(w.issuing)));
-}
-
-static void
-crts_that_are_none(void **state)
-{
-	mst_span good = multipart(287, w.issuing, w.domain, MST_LIT(""));
-	struct {
-		enum mst_form form;
-		mst_span body;
-	} rows[] = {
-		{ MST_FORM_OTHER, good },
-		{ MST_FORM_DER, good },
-		{ MST_FORM_CERT, good },
-		{ MST_FORM_BASE64, good },
-		{ MST_FORM_MULTIPART, certs_only(w.issuing, w.domain, NULL) },
-		{ MST_FORM_MULTIPART, der_of(w.issuing) },
-		{ MST_FORM_MULTIPART, multipart(281, w.issuing, w.domain, MST_LIT("")) },
-		{ MST_FORM_MULTIPART, multipart(287, w.issuing, w.domain, MST_LIT("x")) },
-		{ MST_FORM_MULTIPART, multipart(287, w.foreign, NULL, MST_LIT("")) },
-		{ MST_FORM_MULTIPART, MST_LIT("\x80") },
-		{ MST_FORM_MULTIPART, MST_LIT("\x81\x19\x01\x1f") },
-		{ MST_FORM_MULTIPART, MST_LIT("\x82\x19\x01\x1f\x41\x30") },
-		{ MST_FORM_MULTIPART, MST_NONE },
-		{ MST_FORM_CERT, MST_NONE },
-		{ MST_FORM_DER, MST_LIT("") },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct mst_buf out = room(8192);
-
-		assert_int_equal(
-		    cacerts_as(rows[i].form, rows[i].body, &out), MST_E_PLEDGE_CA_CERTS);
-		assert_int_equal(out.len, 0);
-	}
-	for (size_t len = 0; len < good.len; len++) {
-		struct mst_buf out = room(8192);
-
-		assert_int_equal(cacerts_as(MST_FORM_MULTIPART, mst_span_of(good.ptr, len), &out),
-		    MST_E_PLEDGE_CA_CERTS);
-	}
-}
-
-/* cV 6.7.1: straight after the voucher, with the subject of the IDevID unmodified. */
-static void
-csr_in_der(void **state)
-{
-	struct mst_buf body = room(8192);
-	const uint8_t *p = body.ptr;
-	X509_REQ *req;
-
-	(void)state;
-	assert_int_equal(
-	    w.crypto.csr_build(w.crypto.ctx, MST_FORM_DER, MST_NONE, false, &body), MST_OK);
-	assert_non_null(req = d2i_X509_REQ(NULL, &p, (long)body.len));
-	assert_ptr_equal(p, body.ptr + body.len);
-	assert_int_equal(X509_REQ_verify(req, X509_REQ_get0_pubkey(req)), 1);
-	assert_int_equal(
-	    X509_NAME_cmp(X509_REQ_get_subject_name(req), X509_get_subject_name(w.idevid)), 0);
-	X509_REQ_free(req);
-}
-
-static void
-ldevid_in_each_form(void **state)
-{
-	X509 *cert = certified(w.domain, w.domain_key);
-	struct {
-		enum mst_form form;
-		mst_span body;
-		mst_err want;
-	} rows[] = {
-		{ MST_FORM_CERT, der_of(cert), MST_OK },
-		{ MST_FORM_DER, certs_only(cert, NULL, NULL), MST_OK },
-		{ MST_FORM_DER, der_of(cert), MST_E_PLEDGE_ENROLL },
-		{ MST_FORM_BASE64, der_of(cert), MST_E_PLEDGE_ENROLL },
-		{ MST_FORM_OTHER, der_of(cert), MST_E_PLEDGE_ENROLL },
-		{ MST_FORM_MULTIPART, multipart(287, cert, NULL, MST_LIT("")),
-		    MST_E_PLEDGE_ENROLL },
-		{ MST_FORM_CERT, der_of(w.domain), MST_E_PLEDGE_ENROLL },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct mst_buf out = room(8192);
-		int64_t from, to;
-
-		assert_int_equal(w.crypto.ldevid_open(w.crypto.ctx, rows[i].form, rows[i].body,
-		                     der_of(w.domain), &now, &out, &from, &to),
-		    rows[i].want);
-		assert_int_equal(out.len, rows[i].want == MST_OK ? der_of(cert).len : 0);
-	}
-	X509_free(cert);
-}
-
-static void
-root_that_signed(void **state)
-{
-	X509 *cert = certified(w.domain, w.domain_key),
-	     *below = certified(w.issuing, w.issuing_key);
-	mst_err (*judge)(void *, mst_span, mst_span) = w.crypto.root_signed;
-
-	(void)state;
-	assert_int_equal(judge(w.crypto.ctx, der_of(w.domain), der_of(cert)), MST_OK);
-	/* no root; not its signer; the other way round; nothing */
-	assert_int_equal(
-	    judge(w.crypto.ctx, der_of(w.issuing), der_of(below)), MST_E_PLEDGE_ENROLL);
-	assert_int_equal(judge(w.crypto.ctx, der_of(w.domain), der_of(below)), MST_E_PLEDGE_ENROLL);
-	assert_int_equal(judge(w.crypto.ctx, der_of(w.foreign), der_of(cert)), MST_E_PLEDGE_ENROLL);
-	assert_int_equal(judge(w.crypto.ctx, der_of(cert), der_of(w.domain)), MST_E_PLEDGE_ENROLL);
-	assert_int_equal(judge(w.crypto.ctx, MST_NONE, der_of(cert)), MST_E_PLEDGE_ENROLL);
-	assert_int_equal(judge(w.crypto.ctx, der_of(w.domain), MST_NONE), MST_E_PLEDGE_ENROLL);
-	X509_free(below);
 	X509_free(cert);
 }
 
@@ -1088,11 +770,6 @@ main(void)
 		T("ldevid_open P4: by key", ldevid_is_found_by_its_key),
 		T("ldevid_open P4: no certificate for the key", ldevid_for_another_key_is_refused),
 		T("ldevid_open: foreign CA, empty", ldevid_of_a_foreign_ca_is_refused),
-		T("cacerts_open CO-2: 62, 281, 287", crts_in_each_form),
-		T("cacerts_open CO-2: other forms, junk, every prefix", crts_that_are_none),
-		T("csr_build 13.3-2: DER, the IDevID's subject", csr_in_der),
-		T("ldevid_open F1: 287, 281, others", ldevid_in_each_form),
-		T("root_signed 13.3-3", root_that_signed),
 	};
 
 	return cmocka_run_group_tests_name("crypto/openssl", tests, setup, teardown);
