@@ -34,7 +34,7 @@ on_peer(void *arg, const struct dnssd_peer *peer)
 	struct mst_buf b = { (uint8_t *)one.base, sizeof one.base - 1, 0 };
 	uint64_t n = 1;
 
-	if (dnssd_base(peer->address, peer->port, &b) != MST_OK)
+	if (dnssd_base("https", peer->address, peer->port, &b) != MST_OK)
 		return;
 	pthread_mutex_lock(&d->lock);
 	if (d->count < QUEUE)

@@ -21,6 +21,7 @@
 #include "server/masa/masa.h"
 #include "server/net/net.h"
 #include "server/proxy/proxy.h"
+#include "server/proxy/udp.h"
 #include "server/registrar/registrar.h"
 #include "server/store/store.h"
 #include "server/trust/trust.h"
@@ -51,6 +52,7 @@ struct roles {
 	struct est *est;
 	struct masa *masa;
 	struct proxy *proxy;
+	struct proxy_udp *proxy_udp;
 	struct admin *admin;
 	struct dnssd *announcer; /* of the registrar */
 	struct tls_identity registrar_tls, masa_tls;
@@ -334,8 +336,8 @@ listen_registrar(struct roles *r)
 	if (e != MST_OK || r->c->registrar->announce == NULL)
 		return e;
 	if ((e = dnssd_open(&r->announcer)) == MST_OK)
-		e = dnssd_publish(
-		    r->announcer, r->c->registrar->announce, DNSSD_REGISTRAR, (uint16_t)port, NULL);
+		e = dnssd_publish(r->announcer, r->c->registrar->announce, DNSSD_REGISTRAR,
+		    r->c->registrar->listen, (uint16_t)port, NULL);
 	return e == MST_OK ? e : failed(e, "DNS-SD", dnssd_why());
 }
 
@@ -389,7 +391,23 @@ open_roles(struct roles *r)
 }
 
 static mst_err
-listen_proxy(struct roles *r)
+listen_proxy_udp(struct roles *r)
+{
+	const struct config_proxy *p = r->c->proxy;
+	struct proxy_udp_config c = { .listen = p->udp_listen,
+		.registrars = p->udp_registrar,
+		.idle_ms = p->udp_idle_ms,
+		.per_pledge = p->udp_per_pledge,
+		.per_interface = p->udp_per_interface,
+		.key_ms = p->udp_key_hours * 3600000,
+		.sources = p->udp_any_source ? PROXY_UDP_ANY : PROXY_UDP_ON_LINK };
+	mst_err e = proxy_udp_open(&c, r->net, &r->proxy_udp);
+
+	return e == MST_OK ? e : failed(e, p->udp_listen, proxy_udp_why());
+}
+
+static mst_err
+listen_proxy_tcp(struct roles *r)
 {
 	const struct config_proxy *p = r->c->proxy;
 	struct proxy_config c = { .listen = p->listen,
@@ -406,6 +424,19 @@ listen_proxy(struct roles *r)
 		return failed(e, p->listen, proxy_why());
 	log_line(LOG_INFO_, "proxy listens on %s (port %d)", p->listen, port);
 	return MST_OK;
+}
+
+static mst_err
+listen_proxy(struct roles *r)
+{
+	const struct config_proxy *p = r->c->proxy;
+	mst_err e = MST_OK;
+
+	if (p->registrar != NULL || p->discover)
+		e = listen_proxy_tcp(r);
+	if (e == MST_OK && p->udp_listen != NULL)
+		e = listen_proxy_udp(r);
+	return e;
 }
 
 static bool
@@ -610,6 +641,7 @@ roles_free(struct roles *r)
 	 */
 	admin_free(r->admin);
 	proxy_close(r->proxy);
+	proxy_udp_close(r->proxy_udp);
 	for (unsigned i = 0; i < LOOPS_MAX; i++)
 		if (r->ca_loops[i] != NULL)
 			ca_loop_free(r->ca_loops[i]);

@@ -29,11 +29,19 @@
 #define PLACES_MAX 64
 #define REFRESH_MS 3000
 
+/* Where a service can be reached: an address of a family that is not there is no use to anyone. */
+struct reach {
+	bool v4, v6;
+	bool one; /* at this address only */
+	AvahiAddress address;
+};
+
 struct service {
 	struct service *next;
 	struct dnssd *d;
 	char *name, *type;
 	uint16_t port;
+	struct reach reach;
 	AvahiStringList *txt;
 	AvahiSEntryGroup *group;
 };
@@ -151,8 +159,25 @@ place_of(const struct ifaddrs *i, struct place *out)
 	return 0;
 }
 
+static bool
+reaches(const struct reach *r, const AvahiAddress *a)
+{
+	if (r->one)
+		return avahi_address_cmp(&r->address, a) == 0;
+	return a->proto == AVAHI_PROTO_INET ? r->v4 : r->v6;
+}
+
+static bool
+is_announced(const struct dnssd *d, const AvahiAddress *a)
+{
+	for (const struct service *v = d->services; v != NULL; v = v->next)
+		if (reaches(&v->reach, a))
+			return true;
+	return false;
+}
+
 static size_t
-places_now(struct place out[PLACES_MAX])
+places_now(const struct dnssd *d, struct place out[PLACES_MAX])
 {
 	struct ifaddrs *list = NULL;
 	size_t n = 0;
@@ -161,9 +186,11 @@ places_now(struct place out[PLACES_MAX])
 	if (getifaddrs(&list) != 0)
 		return 0;
 	for (struct ifaddrs *i = list; i != NULL && n < PLACES_MAX; i = i->ifa_next)
-		if (place_of(i, &out[n]) == 0)
+		if (place_of(i, &out[n]) == 0 && is_announced(d, &out[n].address))
 			n++;
 	freeifaddrs(list);
+	if (n < PLACES_MAX) /* what was read and is not announced */
+		memset(&out[n], 0, sizeof(out[n]));
 	return n;
 }
 
@@ -206,7 +233,7 @@ static void
 addresses_refresh(struct dnssd *d, AvahiServer *s, enum refresh how)
 {
 	struct place now[PLACES_MAX];
-	size_t n = places_now(now);
+	size_t n = places_now(d, now);
 	int e;
 
 	if (how == IF_CHANGED && n == d->places && memcmp(now, d->place, sizeof(now)) == 0)
@@ -237,8 +264,10 @@ addresses_start(struct dnssd *d, AvahiServer *s)
 	const AvahiPoll *api = avahi_threaded_poll_get(d->poll);
 	struct timeval tv;
 
-	if (d->timer != NULL)
+	if (d->timer != NULL) {
+		addresses_refresh(d, s, IF_CHANGED); /* this service may be reached elsewhere */
 		return 0;
+	}
 	avahi_elapse_time(&tv, REFRESH_MS, 0);
 	if ((d->timer = api->timeout_new(api, &tv, on_tick, d)) == NULL)
 		return AVAHI_ERR_NO_MEMORY;
@@ -250,6 +279,24 @@ addresses_start(struct dnssd *d, AvahiServer *s)
 
 static void on_group(AvahiServer *s, AvahiSEntryGroup *g, AvahiEntryGroupState state, void *arg);
 
+/* The link of the one address it listens on. */
+static AvahiIfIndex
+link_of(const struct service *v)
+{
+	for (size_t i = 0; v->reach.one && i < v->d->places; i++)
+		if (avahi_address_cmp(&v->d->place[i].address, &v->reach.address) == 0)
+			return v->d->place[i].interface;
+	return AVAHI_IF_UNSPEC;
+}
+
+static AvahiProtocol
+family_of(const struct service *v)
+{
+	return v->reach.v4 && v->reach.v6 ? AVAHI_PROTO_UNSPEC
+	       : v->reach.v4              ? AVAHI_PROTO_INET
+	                                  : AVAHI_PROTO_INET6;
+}
+
 static int
 service_register(struct service *v, AvahiServer *s)
 {
@@ -260,8 +307,9 @@ service_register(struct service *v, AvahiServer *s)
 	if (v->group == NULL && (v->group = avahi_s_entry_group_new(s, on_group, v)) == NULL)
 		return avahi_server_errno(s);
 	avahi_s_entry_group_reset(v->group);
-	e = avahi_server_add_service_strlst(s, v->group, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, 0,
-	    v->name, v->type, NULL, NULL, v->port, v->txt);
+	/* A family's services are told over that family, where their addresses are asked for. */
+	e = avahi_server_add_service_strlst(s, v->group, link_of(v), family_of(v), 0, v->name,
+	    v->type, NULL, NULL, v->port, v->txt);
 	return e < 0 ? e : avahi_s_entry_group_commit(v->group);
 }
 
@@ -377,9 +425,33 @@ service_check(const char *name, const char *type, uint16_t port, const char *con
 	return MST_OK;
 }
 
+/* "0.0.0.0:8443", "[::]:8444", "[fe80::1%eth0]:1", "localhost:1" */
+static struct reach
+reach_of(const char *listen)
+{
+	struct reach r = { .v4 = true, .v6 = true };
+	const char *colon = listen == NULL ? NULL : strrchr(listen, ':');
+	char host[128] = "";
+	size_t n = colon == NULL ? 0 : (size_t)(colon - listen);
+
+	if (n == 0 || n >= sizeof(host))
+		return r;
+	if (listen[0] == '[' && listen[n - 1] == ']')
+		memcpy(host, listen + 1, n - 2);
+	else
+		memcpy(host, listen, n);
+	host[strcspn(host, "%")] = '\0';
+	if (avahi_address_parse(host, AVAHI_PROTO_UNSPEC, &r.address) == NULL)
+		return r;
+	r.v4 = r.address.proto == AVAHI_PROTO_INET || strcmp(host, "::") == 0; /* dual stack */
+	r.v6 = r.address.proto == AVAHI_PROTO_INET6;
+	r.one = strcmp(host, "::") != 0 && strcmp(host, "0.0.0.0") != 0;
+	return r;
+}
+
 mst_err
-dnssd_publish(
-    struct dnssd *d, const char *name, const char *type, uint16_t port, const char *const *txt)
+dnssd_publish(struct dnssd *d, const char *name, const char *type, const char *listen,
+    uint16_t port, const char *const *txt)
 {
 	struct service *v;
 	mst_err e = service_check(name, type, port, txt);
@@ -394,6 +466,7 @@ dnssd_publish(
 	}
 	v->d = d;
 	v->port = port;
+	v->reach = reach_of(listen);
 	for (; txt != NULL && *txt != NULL; txt++)
 		v->txt = avahi_string_list_add(v->txt, *txt);
 	avahi_threaded_poll_lock(d->poll);
@@ -405,6 +478,24 @@ dnssd_publish(
 	}
 	avahi_threaded_poll_unlock(d->poll);
 	return r < 0 ? fail("publish", r) : MST_OK;
+}
+
+void
+dnssd_withdraw(struct dnssd *d, const char *type, uint16_t port)
+{
+	avahi_threaded_poll_lock(d->poll);
+	for (struct service **p = &d->services; *p != NULL; p = &(*p)->next) {
+		struct service *v = *p;
+
+		if (v->port != port || strcmp(v->type, type) != 0)
+			continue;
+		*p = v->next;
+		service_free(v);
+		if (d->running)
+			addresses_refresh(d, d->server, IF_CHANGED);
+		break;
+	}
+	avahi_threaded_poll_unlock(d->poll);
 }
 
 /* ---- browsing ---- */
@@ -666,7 +757,7 @@ put(struct mst_buf *b, const char *s)
 }
 
 mst_err
-dnssd_base(const char *address, uint16_t port, struct mst_buf *out)
+dnssd_base(const char *scheme, const char *address, uint16_t port, struct mst_buf *out)
 {
 	size_t before = out->len;
 	const char *scope = strchr(address, '%');
@@ -676,7 +767,7 @@ dnssd_base(const char *address, uint16_t port, struct mst_buf *out)
 
 	snprintf(tail, sizeof(tail), ":%u", (unsigned)port);
 	/* RFC 6874 2: the percent sign of a scope is itself escaped. */
-	if (put(out, v6 ? "https://[" : "https://") != MST_OK ||
+	if (put(out, scheme) != MST_OK || put(out, v6 ? "://[" : "://") != MST_OK ||
 	    mst_buf_put(out, mst_span_of(address, n)) != MST_OK ||
 	    (scope != NULL && (put(out, "%25") != MST_OK || put(out, scope + 1) != MST_OK)) ||
 	    put(out, v6 ? "]" : "") != MST_OK || put(out, tail) != MST_OK) {

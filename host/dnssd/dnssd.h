@@ -13,6 +13,7 @@
 
 #define DNSSD_REGISTRAR "_brski-registrar._tcp"
 #define DNSSD_PROXY "_brski-proxy._tcp"
+#define DNSSD_PROXY_UDP "_brski-proxy._udp" /* constrained-voucher 11.3 */
 
 struct dnssd;
 
@@ -24,12 +25,17 @@ void dnssd_close(struct dnssd *d);
 
 /*
  * Announce a service for as long as d is open. name: what people see; when
- * it is taken on this link, " #2" and so on is appended. txt: "key=value"
- * strings up to a NULL, or NULL. MST_E_USAGE for a type, name or txt that
- * DNS-SD does not allow, MST_E_NOMEM.
+ * it is taken on this link, " #2" and so on is appended. listen: the address
+ * that it listens on ("0.0.0.0:8443", "[::]:8444", "192.0.2.1:8443"); only
+ * what it can be reached at is announced: IPv4, both families (dual stack),
+ * that one address on its link; NULL or a host name: everything. txt:
+ * "key=value" strings up to a NULL, or NULL. MST_E_USAGE for a type, name or
+ * txt that DNS-SD does not allow, MST_E_NOMEM.
  */
-MST_MUST_USE mst_err dnssd_publish(
-    struct dnssd *d, const char *name, const char *type, uint16_t port, const char *const *txt);
+MST_MUST_USE mst_err dnssd_publish(struct dnssd *d, const char *name, const char *type,
+    const char *listen, uint16_t port, const char *const *txt);
+/* And no longer, with a goodbye. Nothing if it is not announced. */
+void dnssd_withdraw(struct dnssd *d, const char *type, uint16_t port);
 
 enum dnssd_what { DNSSD_FOUND, DNSSD_GONE };
 struct dnssd_peer {
@@ -48,8 +54,9 @@ typedef void (*dnssd_fn)(void *arg, const struct dnssd_peer *peer);
 /* Look for a type for as long as d is open. MST_E_USAGE, MST_E_NOMEM. */
 MST_MUST_USE mst_err dnssd_browse(struct dnssd *d, const char *type, dnssd_fn fn, void *arg);
 
-/* "https://192.0.2.1:443", "https://[fe80::1%25eth0]:443": the base of http.h. MST_E_SPACE. */
-MST_MUST_USE mst_err dnssd_base(const char *address, uint16_t port, struct mst_buf *out);
+/* "https://192.0.2.1:443", "coaps://[fe80::1%25eth0]:5684"; scheme: "https". MST_E_SPACE. */
+MST_MUST_USE mst_err dnssd_base(
+    const char *scheme, const char *address, uint16_t port, struct mst_buf *out);
 const char *dnssd_why(void);
 
 #endif

@@ -422,7 +422,8 @@ start_dnssd(struct proxy *p, int port)
 	if (p->c.discover && (e = dnssd_open(&p->browser)) == MST_OK)
 		e = dnssd_browse(p->browser, DNSSD_REGISTRAR, on_registrar, p);
 	if (e == MST_OK && p->c.announce != NULL && (e = dnssd_open(&p->announcer)) == MST_OK)
-		e = dnssd_publish(p->announcer, p->c.announce, DNSSD_PROXY, (uint16_t)port, NULL);
+		e = dnssd_publish(
+		    p->announcer, p->c.announce, DNSSD_PROXY, p->c.listen, (uint16_t)port, NULL);
 	return e == MST_OK ? e : fail(e, "DNS-SD", dnssd_why());
 }
 

@@ -117,7 +117,8 @@ RFC_8995_8_6_registrar_is_found_and_gone(void **state)
 	registrar = open_one();
 	pledge = open_one();
 	assert_int_equal(dnssd_browse(pledge, DNSSD_REGISTRAR, on_peer, &s), MST_OK);
-	assert_int_equal(dnssd_publish(registrar, "site", DNSSD_REGISTRAR, 8443, txt), MST_OK);
+	assert_int_equal(
+	    dnssd_publish(registrar, "site", DNSSD_REGISTRAR, NULL, 8443, txt), MST_OK);
 	assert_true(has(&s, "+site|192.0.2.1|8443|_brski-registrar._tcp"));
 	assert_true(has(&s, "+site|fe80::ff:fe00:1%d0|8443|_brski-registrar._tcp"));
 	dnssd_close(registrar);
@@ -136,8 +137,8 @@ RFC_8995_4_3_types_are_kept_apart(void **state)
 	need_net();
 	both = open_one();
 	pledge = open_one();
-	assert_int_equal(dnssd_publish(both, "one", DNSSD_REGISTRAR, 1, NULL), MST_OK);
-	assert_int_equal(dnssd_publish(both, "one", DNSSD_PROXY, 2, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(both, "one", DNSSD_REGISTRAR, NULL, 1, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(both, "one", DNSSD_PROXY, NULL, 2, NULL), MST_OK);
 	assert_int_equal(dnssd_browse(pledge, DNSSD_REGISTRAR, on_peer, &r), MST_OK);
 	assert_int_equal(dnssd_browse(pledge, DNSSD_PROXY, on_peer, &p), MST_OK);
 	assert_true(has(&r, "+one|192.0.2.1|1|_brski-registrar._tcp"));
@@ -159,7 +160,7 @@ own_service_is_found(void **state)
 	need_net();
 	d = open_one();
 	assert_int_equal(dnssd_browse(d, DNSSD_REGISTRAR, on_peer, &s), MST_OK);
-	assert_int_equal(dnssd_publish(d, "self", DNSSD_REGISTRAR, 443, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(d, "self", DNSSD_REGISTRAR, NULL, 443, NULL), MST_OK);
 	assert_true(has(&s, "+self|192.0.2.1|443|_brski-registrar._tcp"));
 	dnssd_close(d);
 }
@@ -176,12 +177,77 @@ RFC_6762_9_second_of_a_name_gets_another(void **state)
 	two = open_one();
 	pledge = open_one();
 	assert_int_equal(dnssd_browse(pledge, DNSSD_PROXY, on_peer, &s), MST_OK);
-	assert_int_equal(dnssd_publish(one, "twin", DNSSD_PROXY, 1, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(one, "twin", DNSSD_PROXY, NULL, 1, NULL), MST_OK);
 	assert_true(has(&s, "+twin|192.0.2.1|1|_brski-proxy._tcp"));
-	assert_int_equal(dnssd_publish(two, "twin", DNSSD_PROXY, 2, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(two, "twin", DNSSD_PROXY, NULL, 2, NULL), MST_OK);
 	assert_true(has(&s, "+twin #2|192.0.2.1|2|_brski-proxy._tcp"));
 	dnssd_close(one);
 	dnssd_close(two);
+	dnssd_close(pledge);
+}
+
+/* A family that the listener does not have is not announced: the other one is the last to come. */
+static void
+announced_at(const char *listen, const char *address, const char *never)
+{
+	struct seen s = SEEN;
+	struct dnssd *one, *pledge;
+	char line[160];
+
+	need_net();
+	one = open_one();
+	pledge = open_one();
+	assert_int_equal(dnssd_browse(pledge, DNSSD_PROXY_UDP, on_peer, &s), MST_OK);
+	assert_int_equal(dnssd_publish(one, "fam", DNSSD_PROXY_UDP, listen, 7, NULL), MST_OK);
+	/* known to be reached at every address: after it the other family would be here too */
+	assert_int_equal(dnssd_browse(pledge, DNSSD_PROXY, on_peer, &s), MST_OK);
+	assert_int_equal(dnssd_publish(pledge, "all", DNSSD_PROXY, NULL, 8, NULL), MST_OK);
+	snprintf(line, sizeof line, "+fam|%s|7|_brski-proxy._udp", address);
+	assert_true(has(&s, line));
+	assert_true(has(&s, "+all|192.0.2.1|8|_brski-proxy._tcp"));
+	assert_true(has(&s, "+all|fe80::ff:fe00:1%d0|8|_brski-proxy._tcp"));
+	dnssd_close(pledge);
+	dnssd_close(one);
+	snprintf(line, sizeof line, "+fam|%s|7|_brski-proxy._udp", never);
+	for (size_t i = 0; i < s.count; i++)
+		assert_string_not_equal(s.log[i], line);
+}
+
+static void
+DI_2_IPv4_listener_is_announced_over_IPv4_alone(void **state)
+{
+	(void)state;
+	announced_at("0.0.0.0:7", "192.0.2.1", "fe80::ff:fe00:1%d0");
+}
+
+static void
+DI_2_one_IPv6_address_is_announced_alone(void **state)
+{
+	(void)state;
+	announced_at("[fe80::ff:fe00:1%d0]:7", "fe80::ff:fe00:1%d0", "192.0.2.1");
+}
+
+static void
+DI_2_what_is_withdrawn_is_gone(void **state)
+{
+	struct seen s = SEEN;
+	struct dnssd *one, *pledge;
+
+	(void)state;
+	need_net();
+	one = open_one();
+	pledge = open_one();
+	assert_int_equal(dnssd_browse(pledge, DNSSD_PROXY_UDP, on_peer, &s), MST_OK);
+	assert_int_equal(dnssd_publish(one, "a", DNSSD_PROXY_UDP, "[::]:7", 7, NULL), MST_OK);
+	assert_int_equal(dnssd_publish(one, "b", DNSSD_PROXY_UDP, "[::]:8", 8, NULL), MST_OK);
+	assert_true(has(&s, "+a|192.0.2.1|7|_brski-proxy._udp"));
+	assert_true(has(&s, "+b|192.0.2.1|8|_brski-proxy._udp"));
+	dnssd_withdraw(one, DNSSD_PROXY_UDP, 7);
+	assert_true(has(&s, "-a|192.0.2.1|7|_brski-proxy._udp"));
+	for (size_t i = 0; i < s.count; i++)
+		assert_string_not_equal(s.log[i], "-b|192.0.2.1|8|_brski-proxy._udp");
+	dnssd_withdraw(one, DNSSD_PROXY_UDP, 9);
+	dnssd_close(one);
 	dnssd_close(pledge);
 }
 
@@ -197,11 +263,11 @@ wrong_arguments_are_refused(void **state)
 	d = open_one();
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[99] = '\0';
-	assert_int_equal(dnssd_publish(d, "", DNSSD_PROXY, 1, NULL), MST_E_USAGE);
-	assert_int_equal(dnssd_publish(d, long_name, DNSSD_PROXY, 1, NULL), MST_E_USAGE);
-	assert_int_equal(dnssd_publish(d, "a", "brski", 1, NULL), MST_E_USAGE);
-	assert_int_equal(dnssd_publish(d, "a", DNSSD_PROXY, 0, NULL), MST_E_USAGE);
-	assert_int_equal(dnssd_publish(d, "a", DNSSD_PROXY, 1, bad_txt), MST_E_USAGE);
+	assert_int_equal(dnssd_publish(d, "", DNSSD_PROXY, NULL, 1, NULL), MST_E_USAGE);
+	assert_int_equal(dnssd_publish(d, long_name, DNSSD_PROXY, NULL, 1, NULL), MST_E_USAGE);
+	assert_int_equal(dnssd_publish(d, "a", "brski", NULL, 1, NULL), MST_E_USAGE);
+	assert_int_equal(dnssd_publish(d, "a", DNSSD_PROXY, NULL, 0, NULL), MST_E_USAGE);
+	assert_int_equal(dnssd_publish(d, "a", DNSSD_PROXY, NULL, 1, bad_txt), MST_E_USAGE);
 	assert_int_equal(dnssd_browse(d, "_a", on_peer, NULL), MST_E_USAGE);
 	assert_true(strlen(dnssd_why()) > 5);
 	dnssd_close(d);
@@ -233,11 +299,12 @@ RFC_6874_base_of_an_address(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct mst_buf b = MST_BUF(bytes);
 
-		assert_int_equal(dnssd_base(rows[i].address, 8443, &b), MST_OK);
+		assert_int_equal(dnssd_base("https", rows[i].address, 8443, &b), MST_OK);
 		assert_true(mst_span_eq(mst_buf_span(&b), mst_span_str(rows[i].base)));
 		for (b.cap = 0; b.cap < strlen(rows[i].base); b.cap++) {
 			b.len = 0;
-			assert_int_equal(dnssd_base(rows[i].address, 8443, &b), MST_E_SPACE);
+			assert_int_equal(
+			    dnssd_base("https", rows[i].address, 8443, &b), MST_E_SPACE);
 			assert_int_equal(b.len, 0);
 		}
 	}
@@ -251,6 +318,9 @@ main(void)
 		cmocka_unit_test(RFC_8995_4_3_types_are_kept_apart),
 		cmocka_unit_test(own_service_is_found),
 		cmocka_unit_test(RFC_6762_9_second_of_a_name_gets_another),
+		cmocka_unit_test(DI_2_IPv4_listener_is_announced_over_IPv4_alone),
+		cmocka_unit_test(DI_2_one_IPv6_address_is_announced_alone),
+		cmocka_unit_test(DI_2_what_is_withdrawn_is_gone),
 		cmocka_unit_test(wrong_arguments_are_refused),
 		cmocka_unit_test(close_at_once),
 		cmocka_unit_test(RFC_6874_base_of_an_address),
