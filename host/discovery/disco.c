@@ -239,10 +239,11 @@ open_sockets(struct disco *d)
 {
 	if ((d->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
 		return fail(MST_E_IO, "eventfd");
-	if ((d->ways & DISCO_COAP) != 0 &&
-	    ((d->coap = disco_socket(d->coap_port)) < 0 || (d->ask = disco_socket(0)) < 0))
+	if ((d->ways & DISCO_ANSWERS) != 0 && (d->coap = disco_socket(d->coap_port)) < 0)
+		return fail(MST_E_IO, "the UDP port of CoAP discovery");
+	if ((d->ways & DISCO_ASKS) != 0 && (d->ask = disco_socket(0)) < 0)
 		return fail(MST_E_IO, "a UDP socket for CoAP discovery");
-	if ((d->ways & DISCO_GRASP) != 0 && (d->grasp = disco_socket(d->grasp_port)) < 0)
+	if ((d->ways & DISCO_FLOODS) != 0 && (d->grasp = disco_socket(d->grasp_port)) < 0)
 		return fail(MST_E_IO, "a UDP socket for GRASP");
 	return MST_OK;
 }

@@ -25,14 +25,15 @@ enum disco_what {
 };
 const char *disco_word(enum disco_what what); /* "join proxy (coaps)" */
 
-enum disco_way { DISCO_COAP = 1, DISCO_GRASP = 2 };
+/* Answering needs port 5683; whoever only looks does not take it. */
+enum disco_way { DISCO_ANSWERS = 1, DISCO_ASKS = 2, DISCO_FLOODS = 4 };
 
 #define DISCO_LINKS_MAX 16
 #define DISCO_OFFERS_MAX 8
 #define DISCO_FOUND_MAX 64
 
 struct disco_config {
-	unsigned ways; /* DISCO_COAP | DISCO_GRASP */
+	unsigned ways; /* of enum disco_way; FLOODS: GRASP, both directions */
 	/* Names of interfaces; none: each that is up, no loopback and does multicast. */
 	const char *const *links;
 	size_t link_count;

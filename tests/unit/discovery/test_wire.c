@@ -169,9 +169,9 @@ DI_3_pledge_finds_proxy_by_multicast_coap(void **state)
 
 	(void)state;
 	need_net();
-	proxy = open_on("d0", DISCO_COAP, 50);
+	proxy = open_on("d0", DISCO_ANSWERS, 50);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 8485), MST_OK);
-	pledge = open_on("d1", DISCO_COAP, 50);
+	pledge = open_on("d1", DISCO_ASKS, 50);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	assert_true(has(&seen, "+" D0 "%d1 8485 join proxy (coaps)"));
 	disco_close(pledge);
@@ -186,10 +186,10 @@ cJP_5_2_every_join_port_is_found(void **state)
 
 	(void)state;
 	need_net();
-	proxy = open_on("d0", DISCO_COAP, 0);
+	proxy = open_on("d0", DISCO_ANSWERS, 0);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 57101), MST_OK);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 57102), MST_OK);
-	pledge = open_on("d1", DISCO_COAP, 0);
+	pledge = open_on("d1", DISCO_ASKS, 0);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	assert_true(has(&seen, "+" D0 "%d1 57101 join proxy (coaps)"));
 	assert_true(has(&seen, "+" D0 "%d1 57102 join proxy (coaps)"));
@@ -205,10 +205,10 @@ DI_4_proxy_finds_registrar_both_ways(void **state)
 
 	(void)state;
 	need_net();
-	registrar = open_on("d0", DISCO_COAP, 20);
+	registrar = open_on("d0", DISCO_ANSWERS, 20);
 	assert_int_equal(disco_offer(registrar, DISCO_REGISTRAR_COAPS, NULL, 5684), MST_OK);
 	assert_int_equal(disco_offer(registrar, DISCO_REGISTRAR_JPY, NULL, 7634), MST_OK);
-	proxy = open_on("d1", DISCO_COAP, 20);
+	proxy = open_on("d1", DISCO_ASKS, 20);
 	disco_seek(proxy, DISCO_REGISTRAR_COAPS, on_peer, &seen);
 	disco_seek(proxy, DISCO_REGISTRAR_JPY, on_peer, &seen);
 	assert_true(has(&seen, "+2001:db8::1 5684 registrar (coaps)"));
@@ -225,10 +225,10 @@ DI_1_floods_of_proxy_and_registrar_are_understood(void **state)
 
 	(void)state;
 	need_net();
-	listener = open_on("d1", DISCO_GRASP, 0);
+	listener = open_on("d1", DISCO_FLOODS, 0);
 	for (int w = 0; w < DISCO_WHAT_COUNT; w++)
 		disco_seek(listener, (enum disco_what)w, on_peer, &seen);
-	sender = open_on("d0", DISCO_GRASP, 0);
+	sender = open_on("d0", DISCO_FLOODS, 0);
 	assert_int_equal(disco_offer(sender, DISCO_PROXY_TLS, NULL, 4443), MST_OK);
 	assert_int_equal(disco_offer(sender, DISCO_PROXY_COAPS, NULL, 8485), MST_OK);
 	assert_int_equal(disco_offer(sender, DISCO_REGISTRAR_TLS, NULL, 8443), MST_OK);
@@ -252,11 +252,11 @@ JP_U4_what_is_withdrawn_is_found_no_more(void **state)
 
 	(void)state;
 	need_net();
-	proxy = open_on("d0", DISCO_COAP, 0);
+	proxy = open_on("d0", DISCO_ANSWERS, 0);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 8485), MST_OK);
 	disco_withdraw(proxy, DISCO_PROXY_COAPS, 8485);
 	before = counter("muster_discovery_requests_total{outcome=\"filtered\"} ");
-	pledge = open_on("d1", DISCO_COAP, 0);
+	pledge = open_on("d1", DISCO_ASKS, 0);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	for (int i = 0;
 	     i < 400 && counter("muster_discovery_requests_total{outcome=\"filtered\"} ") == before;
@@ -344,7 +344,7 @@ DI_7_a_flood_of_requests_gets_few_answers(void **state)
 
 	(void)state;
 	need_net();
-	proxy = open_on("d0", DISCO_COAP, 0);
+	proxy = open_on("d0", DISCO_ANSWERS, 0);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 8485), MST_OK);
 	s = stranger_on("d1");
 	for (unsigned i = 0; i < 2000; i++) /* what is taken once is taken */
@@ -380,7 +380,7 @@ SEC_12_garbage_is_dropped_and_counted(void **state)
 
 	(void)state;
 	need_net();
-	proxy = open_on("d0", DISCO_COAP | DISCO_GRASP, 0);
+	proxy = open_on("d0", DISCO_ANSWERS | DISCO_ASKS | DISCO_FLOODS, 0);
 	assert_int_equal(disco_offer(proxy, DISCO_PROXY_COAPS, NULL, 8485), MST_OK);
 	for (int w = 0; w < DISCO_WHAT_COUNT; w++)
 		if (w != DISCO_PROXY_COAPS) /* it would hear itself */
@@ -470,7 +470,7 @@ forged_answer_is_ignored(void **state)
 	before = counter(series);
 	fd = disco_socket(5683);
 	assert_int_equal(disco_join(fd, "ff02::fd", if_nametoindex("d0")), 0);
-	pledge = open_on("d1", DISCO_COAP, 0);
+	pledge = open_on("d1", DISCO_ASKS, 0);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	q = hear_question(fd, &m);
 	if (f->token == 1)
@@ -508,7 +508,7 @@ DI_3_quoted_port_and_unknown_attributes_are_understood(void **state)
 	need_net();
 	fd = disco_socket(5683);
 	assert_int_equal(disco_join(fd, "ff02::fd", if_nametoindex("d0")), 0);
-	pledge = open_on("d1", DISCO_COAP, 0);
+	pledge = open_on("d1", DISCO_ASKS, 0);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	q = hear_question(fd, &m);
 	assert_int_equal(
@@ -554,7 +554,7 @@ DI_1_what_its_ttl_has_ended_is_gone(void **state)
 
 	(void)state;
 	need_net();
-	pledge = open_on("d0", DISCO_GRASP, 0);
+	pledge = open_on("d0", DISCO_FLOODS, 0);
 	disco_seek(pledge, DISCO_PROXY_TLS, on_peer, &seen);
 	s = stranger_on("d1");
 	build(&out, MST_GRASP_PROXY, MST_GRASP_TCP, D1, 4443, 300);
@@ -580,7 +580,7 @@ RFC8995_4_1_1_a_proxy_that_is_not_link_local_is_none(void **state)
 
 	(void)state;
 	need_net();
-	pledge = open_on("d0", DISCO_GRASP, 0);
+	pledge = open_on("d0", DISCO_FLOODS, 0);
 	disco_seek(pledge, DISCO_PROXY_TLS, on_peer, &seen);
 	disco_seek(pledge, DISCO_REGISTRAR_TLS, on_peer, &seen);
 	s = stranger_on("d1");
@@ -625,7 +625,7 @@ RFC8990_2_5_2_a_flood_from_beyond_the_link_is_ignored(void **state)
 	(void)state;
 	need_net();
 	before = counter("muster_discovery_heard_total{outcome=\"source\"} ");
-	pledge = open_on("d1", DISCO_GRASP, 0);
+	pledge = open_on("d1", DISCO_FLOODS, 0);
 	disco_seek(pledge, DISCO_PROXY_TLS, on_peer, &seen);
 	fd = disco_socket(0);
 	assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &from), 1);
@@ -653,7 +653,7 @@ SEC_12_one_source_fills_eight_places_of_the_table(void **state)
 	(void)state;
 	need_net();
 	before = counter("muster_discovery_heard_total{outcome=\"too_many\"} ");
-	pledge = open_on("d0", DISCO_GRASP, 0);
+	pledge = open_on("d0", DISCO_FLOODS, 0);
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	s = stranger_on("d1");
 	for (unsigned i = 0; i < 100; i++) {
@@ -677,7 +677,7 @@ static void
 config_that_cannot_be_is_refused(void **state)
 {
 	const char *const links[] = { "a-name-of-more-than-fifteen" };
-	struct disco_config c = { .ways = DISCO_COAP, .links = links, .link_count = 1 };
+	struct disco_config c = { .ways = DISCO_ANSWERS, .links = links, .link_count = 1 };
 	struct disco *d;
 
 	(void)state;
@@ -685,7 +685,7 @@ config_that_cannot_be_is_refused(void **state)
 	assert_int_equal(disco_open(&c, &d), MST_E_USAGE);
 	c.link_count = DISCO_LINKS_MAX + 1;
 	assert_int_equal(disco_open(&c, &d), MST_E_USAGE);
-	d = open_on("d0", DISCO_COAP, 0);
+	d = open_on("d0", DISCO_ANSWERS, 0);
 	assert_int_equal(disco_offer(d, DISCO_PROXY_COAPS, NULL, 0), MST_E_USAGE);
 	assert_int_equal(disco_offer(d, DISCO_PROXY_COAPS, "192.0.2.1", 1), MST_E_USAGE);
 	for (uint16_t i = 1; i <= DISCO_OFFERS_MAX; i++)
