@@ -21,7 +21,31 @@
 #include "muster/base64.h"
 #include "tests/unit/registrar/support_site.h"
 
-struct site site;
+struct site site = { .media = MST_MEDIA_CMS_JSON };
+
+int
+site_in_jws(void **state)
+{
+	(void)state;
+	site.media = MST_MEDIA_JWS_JSON;
+	return 0;
+}
+
+int
+site_in_cose(void **state)
+{
+	(void)state;
+	site.media = MST_MEDIA_COSE_CBOR;
+	return 0;
+}
+
+int
+site_in_cms(void **state)
+{
+	(void)state;
+	site.media = MST_MEDIA_CMS_JSON;
+	return 0;
+}
 
 void
 site_sleep_ms(long ms)
@@ -74,7 +98,8 @@ send_voucher(struct net_request *rq, enum masa_mode mode)
 	s.key = signer->key;
 	s.cert = signer->cert;
 	s.chain = sk_X509_new_null();
-	sk_X509_push((STACK_OF(X509) *)(uintptr_t)s.chain, ca->cert);
+	if (mode != MASA_LONE)
+		sk_X509_push((STACK_OF(X509) *)(uintptr_t)s.chain, ca->cert);
 	if (envelope_seal(rq->arena, env.media, &v, &s, &out) != MST_OK)
 		abort();
 	sk_X509_free((STACK_OF(X509) *)(uintptr_t)s.chain);
@@ -95,7 +120,7 @@ on_voucher(struct net_request *rq, void *arg)
 	static char large[300 << 10];
 	static const struct net_header wait = { "Retry-After", "33" };
 	enum masa_mode mode = (enum masa_mode)atomic_load(&site.mode);
-	const char *vcj = "application/voucher-cms+json";
+	const char *type = mst_media_type(mst_media_find(mst_span_str(rq->content_type)));
 
 	(void)arg;
 	atomic_fetch_add(&site.calls, 1);
@@ -105,16 +130,17 @@ on_voucher(struct net_request *rq, void *arg)
 	case MASA_WRONG_SERIAL:
 	case MASA_WRONG_PIN:
 	case MASA_WRONG_SIGNER:
+	case MASA_LONE:
 	case MASA_WRONG_TYPE: send_voucher(rq, mode); return;
 	case MASA_SLOW:
 		if (net_after(rq->loop, 3000, send_late, rq) == NULL)
 			abort();
 		return;
-	case MASA_GARBAGE: say(rq, 200, vcj, "this is no voucher"); return;
-	case MASA_EMPTY: say(rq, 200, vcj, ""); return;
+	case MASA_GARBAGE: say(rq, 200, type, "this is no voucher"); return;
+	case MASA_EMPTY: say(rq, 200, type, ""); return;
 	case MASA_TOO_LARGE:
 		memset(large, 'x', sizeof large - 1);
-		say(rq, 200, vcj, large);
+		say(rq, 200, type, large);
 		return;
 	case MASA_400: say(rq, 400, "text/plain", "what?\n"); return;
 	case MASA_401: say(rq, 401, "text/plain", "who are you\r\nX: y\n"); return;
@@ -161,24 +187,26 @@ on_auditlog(struct net_request *rq, void *arg)
 	struct net_header to = { "Location", "/log/4711" };
 	enum audit_mode mode = (enum audit_mode)atomic_load(&site.audit);
 	struct envelope env;
+	mst_span nonce;
 
 	(void)arg;
 	atomic_fetch_add(&site.audit_calls, 1);
-	if (open_rvr(rq, &env) != MST_OK) {
+	if (open_rvr(rq, &env) != MST_OK ||
+	    envelope_nonce_text(rq->arena, &env.claims, &nonce) != MST_OK) {
 		say(rq, 400, "text/plain", "no request\n");
 		return;
 	}
+	atomic_store(&site.bag, sk_X509_num(env.certs));
 	switch (mode) {
 	case AUDIT_GOOD:
 	case AUDIT_FOREIGN:
 	case AUDIT_EMPTY:
-	case AUDIT_WRONG_TYPE: send_log(rq, mode, env.claims.nonce_text); return;
+	case AUDIT_WRONG_TYPE: send_log(rq, mode, nonce); return;
 	case AUDIT_GARBAGE: say(rq, 200, "application/json", "{\"version\":"); return;
 	case AUDIT_404: say(rq, 404, "text/plain", "no\n"); return;
 	case AUDIT_ELSEWHERE: to.value = "https://127.0.0.2:1/log"; break;
 	case AUDIT_LOCATION:
-		snprintf(moved, sizeof moved, "%.*s", (int)env.claims.nonce_text.len,
-		    (const char *)env.claims.nonce_text.ptr);
+		snprintf(moved, sizeof moved, "%.*s", (int)nonce.len, (const char *)nonce.ptr);
 		break;
 	}
 	net_reply(rq, 201, NULL, MST_NONE, &to, 1);
@@ -499,7 +527,7 @@ site_pvr(const struct id *device, const char *serial, const char *nonce)
 	c.nonce_text = mst_span_str(nonce);
 	c.nonce = mst_span_str(nonce); /* the writer takes the text */
 	c.proximity_cert = der_of(site.a, site.registrar.cert);
-	return seal(site.a, MST_MEDIA_CMS_JSON, &c, device,
+	return seal(site.a, site.media, &c, device,
 	    X509_verify(device->cert, X509_get0_pubkey(site.stranger_ca.cert)) == 1
 	        ? site.stranger_ca.cert
 	        : site.maker.cert);
@@ -600,8 +628,7 @@ int
 site_ask_quietly(const struct id *client, mst_span pvr)
 {
 	struct arena *a = arena_new(0);
-	int status =
-	    post_into(a, client, "requestvoucher", "application/voucher-cms+json", pvr).status;
+	int status = post_into(a, client, "requestvoucher", mst_media_type(site.media), pvr).status;
 
 	arena_free(a);
 	return status;
@@ -610,7 +637,7 @@ site_ask_quietly(const struct id *client, mst_span pvr)
 struct got
 site_ask(const struct id *client, mst_span pvr)
 {
-	return site_post(client, "requestvoucher", "application/voucher-cms+json", pvr);
+	return site_post(client, "requestvoucher", mst_media_type(site.media), pvr);
 }
 
 struct got

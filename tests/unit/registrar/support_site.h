@@ -30,6 +30,7 @@ enum masa_mode {
 	MASA_202,
 	MASA_302,
 	MASA_HANG, /* never answers */
+	MASA_LONE, /* good; the signer's certificate alone goes along */
 };
 enum audit_mode {
 	AUDIT_GOOD,
@@ -42,7 +43,7 @@ enum audit_mode {
 	AUDIT_ELSEWHERE, /* 201 to another host */
 };
 
-#define DEVICES 64
+#define DEVICES 160
 struct site {
 	struct arena *a;
 	char dir[64];
@@ -61,11 +62,17 @@ struct site {
 	int port, masa_port;
 	pthread_t thread;
 	atomic_int mode, audit, calls, audit_calls;
+	atomic_int bag; /* certificates that came with the last request for an audit log */
 	struct manufacturer maker_row;
 	const char *accept; /* of every request; NULL: none */
+	enum mst_media media; /* of PVRs */
 };
 extern struct site site;
 void site_start(void);
+/* cmocka's setup: state is unused; and the way back. */
+int site_in_jws(void **state);
+int site_in_cose(void **state);
+int site_in_cms(void **state);
 void site_stop(void);
 /* Daemon down and up again, same database, same ports' roles. */
 void site_restart(void);
@@ -88,7 +95,7 @@ struct got {
 /* A PVR with a nonce of its own. */
 mst_span site_pvr(const struct id *device, const char *serial, const char *nonce);
 struct got site_post(const struct id *client, const char *path, const char *type, mst_span body);
-/* requestvoucher as CMS. */
+/* requestvoucher in site.media. */
 struct got site_ask(const struct id *client, mst_span pvr);
 /* The status alone; from any thread. */
 int site_ask_quietly(const struct id *client, mst_span pvr);
