@@ -38,6 +38,16 @@ static const struct conf_range ranges[] = {
 	{ "rate", 1, 1000000 },
 	{ "max_connections", 1, 1000000 },
 	{ "per_peer", 1, 1000000 },
+	{ "leisure_ms", 0, 60000 },
+	{ "answers_per_source", 1, 600 },
+	{ "answers_per_second", 1, 1000 },
+	{ "flood_seconds", 60, 170 }, /* RFC 8995 4.3: not below 60; a flood is worth 180 */
+	{ "jpy_connections", 1, 20000 },
+	{ "jpy_per_proxy", 1, 20000 },
+	{ "udp_idle_ms", 100, 86400000 },
+	{ "udp_per_pledge", 1, 1000 },
+	{ "udp_per_interface", 1, 10000 },
+	{ "udp_key_hours", 1, 8760 },
 };
 
 static const struct conf_words words[] = {
@@ -67,7 +77,8 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_STR("announce", NULL, CFGF_NODEFAULT), CFG_INT("masa_timeout_ms", 20000, CFGF_NONE),
 	CFG_INT("masa_concurrency", 16, CFGF_NONE), CFG_INT("retry_after", 10, CFGF_NONE),
 	CFG_BOOL("status_optional", cfg_false, CFGF_NONE), CFG_INT("device_rate", 30, CFGF_NONE),
-	CFG_END() };
+	CFG_STR("jpy", NULL, CFGF_NODEFAULT), CFG_INT("jpy_connections", 512, CFGF_NONE),
+	CFG_INT("jpy_per_proxy", 64, CFGF_NONE), CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
 	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),
 	CFG_BOOL("rekey", cfg_false, CFGF_NONE), CFG_END() };
@@ -101,13 +112,24 @@ static cfg_opt_t masa_opts[] = { CFG_STR("listen", "0.0.0.0:9443", CFGF_NONE),
 static cfg_opt_t proxy_opts[] = { CFG_STR("listen", "[::]:8444", CFGF_NONE),
 	CFG_STR("registrar", NULL, CFGF_NODEFAULT), CFG_STR("announce", NULL, CFGF_NODEFAULT),
 	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_INT("max_connections", 256, CFGF_NONE),
-	CFG_INT("per_peer", 4, CFGF_NONE), CFG_INT("idle_ms", 300000, CFGF_NONE), CFG_END() };
+	CFG_INT("per_peer", 4, CFGF_NONE), CFG_INT("idle_ms", 300000, CFGF_NONE),
+	CFG_STR("udp_listen", NULL, CFGF_NODEFAULT), CFG_STR("udp_registrar", NULL, CFGF_NODEFAULT),
+	CFG_INT("udp_idle_ms", 30000, CFGF_NONE), CFG_INT("udp_per_pledge", 2, CFGF_NONE),
+	CFG_INT("udp_per_interface", 10, CFGF_NONE), CFG_INT("udp_key_hours", 24, CFGF_NONE),
+	CFG_BOOL("udp_any_source", cfg_false, CFGF_NONE), CFG_END() };
+static cfg_opt_t discovery_opts[] = { CFG_STR_LIST("interfaces", "{}", CFGF_NONE),
+	CFG_STR_LIST("registrar_interfaces", "{}", CFGF_NONE),
+	CFG_BOOL("coap", cfg_true, CFGF_NONE), CFG_BOOL("grasp", cfg_false, CFGF_NONE),
+	CFG_INT("leisure_ms", 5000, CFGF_NONE), CFG_INT("answers_per_source", 6, CFGF_NONE),
+	CFG_INT("answers_per_second", 10, CFGF_NONE), CFG_INT("flood_seconds", 60, CFGF_NONE),
+	CFG_END() };
 static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT), CFG_INT("loops", 1, CFGF_NONE),
 	CFG_SEC("log", log_opts, CFGF_NONE), CFG_SEC("ops", ops_opts, CFGF_NODEFAULT),
 	CFG_SEC("http", http_opts, CFGF_NONE), CFG_SEC("registrar", registrar_opts, CFGF_NODEFAULT),
 	CFG_SEC("ca", ca_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 	CFG_SEC("est", est_opts, CFGF_NODEFAULT), CFG_SEC("masa", masa_opts, CFGF_NODEFAULT),
-	CFG_SEC("proxy", proxy_opts, CFGF_NODEFAULT), CONF_LAST, CFG_END() };
+	CFG_SEC("proxy", proxy_opts, CFGF_NODEFAULT),
+	CFG_SEC("discovery", discovery_opts, CFGF_NODEFAULT), CONF_LAST, CFG_END() };
 
 /* --- from libconfuse's tree to the struct --- */
 
@@ -225,6 +247,9 @@ read_registrar(struct reader *r, cfg_t *c)
 	g->retry_after = cfg_getint(c, "retry_after");
 	g->status_optional = cfg_getbool(c, "status_optional") == cfg_true;
 	g->device_rate = cfg_getint(c, "device_rate");
+	g->jpy = text(r, c, "jpy");
+	g->jpy_connections = cfg_getint(c, "jpy_connections");
+	g->jpy_per_proxy = cfg_getint(c, "jpy_per_proxy");
 	r->out->registrar = g;
 }
 
@@ -416,9 +441,71 @@ read_proxy(struct reader *r, cfg_t *c)
 	p->max_connections = cfg_getint(c, "max_connections");
 	p->per_peer = cfg_getint(c, "per_peer");
 	p->idle_ms = cfg_getint(c, "idle_ms");
-	if (p->registrar == NULL && !p->discover)
-		fail(r, c, MST_E_CONFIG_MISSING, "proxy: give \"registrar\" or set \"discover\"");
+	p->udp_listen = text(r, c, "udp_listen");
+	p->udp_registrar = text(r, c, "udp_registrar");
+	p->udp_idle_ms = cfg_getint(c, "udp_idle_ms");
+	p->udp_per_pledge = cfg_getint(c, "udp_per_pledge");
+	p->udp_per_interface = cfg_getint(c, "udp_per_interface");
+	p->udp_key_hours = cfg_getint(c, "udp_key_hours");
+	p->udp_any_source = cfg_getbool(c, "udp_any_source") == cfg_true;
+	if (p->registrar == NULL && !p->discover && p->udp_listen == NULL)
+		fail(r, c, MST_E_CONFIG_MISSING,
+		    "proxy: give \"registrar\" or \"udp_listen\", or set \"discover\"");
+	if (p->udp_registrar != NULL && p->udp_listen == NULL)
+		fail(r, c, MST_E_CONFIG_MISSING, "proxy: udp_registrar needs udp_listen");
 	r->out->proxy = p;
+}
+
+#define INTERFACES_MAX 16 /* of host/discovery */
+
+static const char **
+read_interfaces(struct reader *r, cfg_t *c, const char *name, size_t *count)
+{
+	size_t n = cfg_size(c, name);
+	const char **list = zeroed(r, (n + 1) * sizeof *list);
+
+	*count = n;
+	if (n > INTERFACES_MAX)
+		fail(r, c, MST_E_CONFIG_VALUE,
+		    arena_printf(r->a, "discovery: more than %d %s", INTERFACES_MAX, name));
+	for (unsigned i = 0; list != NULL && i < n; i++) {
+		const char *v = cfg_getnstr(c, name, i);
+
+		/* IFNAMSIZ - 1 */
+		if (v[0] == '\0' || strlen(v) > 15)
+			fail(r, c, MST_E_CONFIG_VALUE,
+			    arena_printf(r->a, "discovery: \"%s\" names no interface", v));
+		list[i] = arena_str(r->a, mst_span_str(v));
+		if (list[i] == NULL)
+			fail(r, c, MST_E_NOMEM, "out of memory");
+	}
+	return list;
+}
+
+static void
+read_discovery(struct reader *r, cfg_t *c)
+{
+	struct config_discovery *d = zeroed(r, sizeof *d);
+
+	if (d == NULL)
+		return;
+	d->interfaces = read_interfaces(r, c, "interfaces", &d->interface_count);
+	/* Only what is named: no other link hears of this daemon. */
+	if (d->interface_count == 0)
+		fail(r, c, MST_E_CONFIG_MISSING, "section \"discovery\" lacks \"interfaces\"");
+	d->registrar_interfaces =
+	    read_interfaces(r, c, "registrar_interfaces", &d->registrar_interface_count);
+	if (d->registrar_interface_count == 0) {
+		d->registrar_interfaces = d->interfaces;
+		d->registrar_interface_count = d->interface_count;
+	}
+	d->coap = cfg_getbool(c, "coap") == cfg_true;
+	d->grasp = cfg_getbool(c, "grasp") == cfg_true;
+	d->leisure_ms = cfg_getint(c, "leisure_ms");
+	d->answers_per_source = cfg_getint(c, "answers_per_source");
+	d->answers_per_second = cfg_getint(c, "answers_per_second");
+	d->flood_seconds = cfg_getint(c, "flood_seconds");
+	r->out->discovery = d;
 }
 
 static void
@@ -468,6 +555,11 @@ read_all(struct reader *r, cfg_t *cfg)
 		read_masa(r, cfg_getsec(cfg, "masa"));
 	if (cfg_size(cfg, "proxy") != 0)
 		read_proxy(r, cfg_getsec(cfg, "proxy"));
+	if (cfg_size(cfg, "discovery") != 0)
+		read_discovery(r, cfg_getsec(cfg, "discovery"));
+	if (o->discovery != NULL && o->registrar == NULL && o->proxy == NULL)
+		fail(r, NULL, MST_E_CONFIG_MISSING,
+		    "discovery needs a section registrar or proxy");
 	if (o->registrar == NULL && o->masa == NULL && o->proxy == NULL)
 		fail(r, NULL, MST_E_CONFIG_MISSING,
 		    "no role: give a section registrar, masa or proxy");

@@ -26,6 +26,8 @@ struct config_registrar {
 	long masa_timeout_ms, masa_concurrency, retry_after;
 	bool status_optional; /* EST-3: enrol without voucher_status; default no */
 	long device_rate; /* voucher-requests per device and minute */
+	const char *jpy; /* UDP port for stateless join proxies; NULL: none */
+	long jpy_connections, jpy_per_proxy; /* pledges at once */
 };
 
 struct config_profile {
@@ -87,6 +89,19 @@ struct config_proxy {
 	const char *listen, *registrar, *announce;
 	bool discover; /* find the registrar by DNS-SD */
 	long max_connections, per_peer, idle_ms;
+	const char *udp_listen; /* the join port for CoAPS; NULL: none */
+	const char *udp_registrar; /* jpy and coaps URIs; NULL: found */
+	long udp_idle_ms, udp_per_pledge, udp_per_interface, udp_key_hours;
+	bool udp_any_source; /* pledges with routable addresses, too */
+};
+
+struct config_discovery { /* CoAP multicast and GRASP; DNS-SD is announce and discover of the roles */
+	const char **interfaces; /* of pledges and proxies: where this daemon is offered */
+	size_t interface_count;
+	const char **registrar_interfaces; /* proxy: where registrars are sought */
+	size_t registrar_interface_count;
+	bool coap, grasp;
+	long leisure_ms, answers_per_source, answers_per_second, flood_seconds;
 };
 
 struct config {
@@ -103,6 +118,7 @@ struct config {
 	struct config_est *est;
 	struct config_masa *masa;
 	struct config_proxy *proxy;
+	struct config_discovery *discovery;
 };
 
 /*

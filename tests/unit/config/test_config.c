@@ -112,6 +112,15 @@ static const struct bad bad[] = {
 	    MST_E_CONFIG_VALUE, "long_key" },
 	{ "metrics for everybody", SITE "ops {\n\tlisten = \"0.0.0.0:9464\"\n}\n",
 	    MST_E_CONFIG_VALUE, "loopback" },
+	{ "JP-U4 a UDP registrar without a join port",
+	    "state = \"s\"\nproxy {\n\tdiscover = true\n\tudp_registrar = \"jpy://[::1]:1\"\n}\n",
+	    MST_E_CONFIG_MISSING, "udp_listen" },
+	{ "JP-U1 no mapping per pledge",
+	    "state = \"s\"\nproxy {\n\tudp_listen = \"[::]:1\"\n\tudp_per_pledge = 0\n}\n",
+	    MST_E_CONFIG_SYNTAX, "udp_per_pledge" },
+	{ "JP-U3 a key for ever",
+	    "state = \"s\"\nproxy {\n\tudp_listen = \"[::]:1\"\n\tudp_key_hours = 9000\n}\n",
+	    MST_E_CONFIG_SYNTAX, "udp_key_hours" },
 	{ "proxy to nowhere", "state = \"s\"\nproxy {\n}\n", MST_E_CONFIG_MISSING, "discover" },
 	{ "basic without a file", SITE "est {\n\tbasic = true\n}\n", MST_E_CONFIG_MISSING,
 	    "basic_file" },
@@ -138,6 +147,27 @@ refused(void **state)
 	assert_int_equal(c.loops, 77); /* written only on success */
 	if (strstr(config_why(), b->words) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", config_why(), b->words);
+	arena_free(a);
+}
+
+/* constrained-join-proxy 4.3, 4.5.5: the defaults are those of the draft */
+static void
+good_udp_proxy_JP_U1_JP_U3(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_parse(a, "t.conf",
+	                     "state = \"s\"\nproxy {\n\tudp_listen = \"[::]:5685\"\n}\n", &c),
+	    MST_OK);
+	assert_string_equal(c.proxy->udp_listen, "[::]:5685");
+	assert_null(c.proxy->udp_registrar);
+	assert_int_equal(c.proxy->udp_idle_ms, 30000);
+	assert_int_equal(c.proxy->udp_per_pledge, 2);
+	assert_int_equal(c.proxy->udp_per_interface, 10);
+	assert_int_equal(c.proxy->udp_key_hours, 24);
+	assert_false(c.proxy->udp_any_source);
 	arena_free(a);
 }
 
@@ -176,12 +206,13 @@ prefixes(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[5 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
+	struct CMUnitTest tests[6 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
 		cmocka_unit_test(good_masa), cmocka_unit_test(good_label_U2),
-		cmocka_unit_test(missing_file), cmocka_unit_test(prefixes) };
+		cmocka_unit_test(good_udp_proxy_JP_U1_JP_U3), cmocka_unit_test(missing_file),
+		cmocka_unit_test(prefixes) };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		tests[5 + i] = (struct CMUnitTest){ bad[i].name, refused, NULL, NULL,
+		tests[6 + i] = (struct CMUnitTest){ bad[i].name, refused, NULL, NULL,
 			(void *)(uintptr_t)&bad[i] };
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
