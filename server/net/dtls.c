@@ -14,6 +14,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include "host/clock.h"
 #include "host/log.h"
@@ -26,6 +27,7 @@
 #define COOKIE 32
 #define SECRET_S 300 /* a cookie holds for this to twice this long */
 #define SWEEP_MS 1000
+#define QUEUE_BYTES (1 << 20) /* of the socket */
 #define BATCH 64 /* datagrams in a row before other work of the loop has its turn */
 #define YIELD_S 5 /* so long idle, a session gives way when all places are taken */
 #define FORGERIES 128 /* brski.md 13.2: CCM_8 ends after 2^7 records that did not verify */
@@ -794,6 +796,8 @@ open_socket(struct dtls *d, int *port)
 		d->fd = -1;
 		return e;
 	}
+	/* Room for a burst of handshakes; the kernel gives what it allows. */
+	(void)setsockopt(d->fd, SOL_SOCKET, SO_RCVBUF, &(int){ QUEUE_BYTES }, sizeof(int));
 	*port = ntohs(at.sin6_port);
 	return MST_OK;
 }
