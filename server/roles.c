@@ -16,6 +16,7 @@
 #include "host/metrics.h"
 #include "server/admin/admin.h"
 #include "server/ca/ca.h"
+#include "server/discovery.h"
 #include "server/est/est.h"
 #include "server/keys/keys.h"
 #include "server/masa/masa.h"
@@ -55,6 +56,7 @@ struct roles {
 	struct proxy_udp *proxy_udp;
 	struct admin *admin;
 	struct dnssd *announcer; /* of the registrar */
+	struct discovery *discovery; /* NULL: nothing of it is configured */
 	struct tls_identity registrar_tls, masa_tls;
 	struct keys_slot slots[SLOTS_MAX];
 	size_t slot_count;
@@ -317,6 +319,15 @@ open_registrar(struct roles *r)
 }
 
 static mst_err
+offer(struct roles *r, enum disco_what what, const char *listen, int port)
+{
+	mst_err e =
+	    r->discovery == NULL ? MST_OK : discovery_offer(r->discovery, what, listen, port);
+
+	return e == MST_OK ? e : failed(e, "discovery", discovery_why());
+}
+
+static mst_err
 listen_registrar(struct roles *r)
 {
 	size_t n, m;
@@ -333,6 +344,8 @@ listen_registrar(struct roles *r)
 	registrar_sweep_start(r->registrar);
 	e = listen_on(
 	    r, "registrar", r->c->registrar->listen, &r->registrar_tls, all, n + m, &port);
+	if (e == MST_OK)
+		e = offer(r, DISCO_REGISTRAR_TLS, r->c->registrar->listen, port);
 	if (e != MST_OK || r->c->registrar->announce == NULL)
 		return e;
 	if ((e = dnssd_open(&r->announcer)) == MST_OK)
@@ -403,7 +416,11 @@ listen_proxy_udp(struct roles *r)
 		.sources = p->udp_any_source ? PROXY_UDP_ANY : PROXY_UDP_ON_LINK };
 	mst_err e = proxy_udp_open(&c, r->net, &r->proxy_udp);
 
-	return e == MST_OK ? e : failed(e, p->udp_listen, proxy_udp_why());
+	if (e != MST_OK)
+		return failed(e, p->udp_listen, proxy_udp_why());
+	if (r->discovery != NULL && (e = discovery_proxy_udp(r->discovery, r->proxy_udp)) != MST_OK)
+		return failed(e, "discovery", discovery_why());
+	return MST_OK;
 }
 
 static mst_err
@@ -423,6 +440,9 @@ listen_proxy_tcp(struct roles *r)
 	if (e != MST_OK)
 		return failed(e, p->listen, proxy_why());
 	log_line(LOG_INFO_, "proxy listens on %s (port %d)", p->listen, port);
+	if (r->discovery != NULL &&
+	    (e = discovery_proxy_tcp(r->discovery, r->proxy, port)) != MST_OK)
+		return failed(e, "discovery", discovery_why());
 	return MST_OK;
 }
 
@@ -508,13 +528,26 @@ listen_ops(struct roles *r)
 	return MST_OK;
 }
 
+/* Join ports are announced by DNS-SD without a section discovery, too. */
+static mst_err
+open_discovery(struct roles *r)
+{
+	const struct config_proxy *p = r->c->proxy;
+	mst_err e;
+
+	if (r->c->discovery == NULL && (p == NULL || p->udp_listen == NULL || p->announce == NULL))
+		return MST_OK;
+	e = discovery_open(r->c, r->net, &r->discovery);
+	return e == MST_OK ? e : failed(e, "discovery", discovery_why());
+}
+
 static mst_err
 listen_all(struct roles *r)
 {
-	mst_err e = MST_OK;
+	mst_err e = open_discovery(r);
 	int port;
 
-	if (r->c->registrar != NULL)
+	if (e == MST_OK && r->c->registrar != NULL)
 		e = listen_registrar(r);
 	if (e == MST_OK && r->c->masa != NULL) {
 		size_t n;
@@ -634,6 +667,7 @@ roles_free(struct roles *r)
 	if (r == NULL)
 		return;
 	dnssd_close(r->announcer);
+	discovery_close(r->discovery); /* its threads call the proxies */
 	/*
 	 * The loops have ended. First whoever has threads of his own; then, with
 	 * the store still open, what ends the calls to the key process and the

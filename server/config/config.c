@@ -558,8 +558,7 @@ read_all(struct reader *r, cfg_t *cfg)
 	if (cfg_size(cfg, "discovery") != 0)
 		read_discovery(r, cfg_getsec(cfg, "discovery"));
 	if (o->discovery != NULL && o->registrar == NULL && o->proxy == NULL)
-		fail(r, NULL, MST_E_CONFIG_MISSING,
-		    "discovery needs a section registrar or proxy");
+		fail(r, NULL, MST_E_CONFIG_MISSING, "discovery needs a section registrar or proxy");
 	if (o->registrar == NULL && o->masa == NULL && o->proxy == NULL)
 		fail(r, NULL, MST_E_CONFIG_MISSING,
 		    "no role: give a section registrar, masa or proxy");

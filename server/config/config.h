@@ -95,7 +95,8 @@ struct config_proxy {
 	bool udp_any_source; /* pledges with routable addresses, too */
 };
 
-struct config_discovery { /* CoAP multicast and GRASP; DNS-SD is announce and discover of the roles */
+struct config_discovery { /* CoAP multicast and GRASP; DNS-SD is announce and discover of the roles
+	                   */
 	const char **interfaces; /* of pledges and proxies: where this daemon is offered */
 	size_t interface_count;
 	const char **registrar_interfaces; /* proxy: where registrars are sought */

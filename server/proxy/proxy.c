@@ -376,21 +376,26 @@ take_news(void *arg)
 	free(n);
 }
 
-static void
-on_registrar(void *arg, const struct dnssd_peer *peer)
+void
+proxy_learn(struct proxy *p, const char *address, uint16_t port, bool gone)
 {
-	struct proxy *p = arg;
 	struct news *n = calloc(1, sizeof *n);
 	char text[128];
 
-	snprintf(text, sizeof text, "[%s]:%u", peer->address, (unsigned)peer->port);
+	snprintf(text, sizeof text, "[%s]:%u", address, (unsigned)port);
 	if (n == NULL || resolve(text, AI_NUMERICHOST | AI_NUMERICSERV, &n->at, 1) == 0) {
 		free(n);
 		return;
 	}
 	n->p = p;
-	n->gone = peer->what == DNSSD_GONE;
+	n->gone = gone;
 	net_post(net_loop_at(p->net, 0), take_news, n);
+}
+
+static void
+on_registrar(void *arg, const struct dnssd_peer *peer)
+{
+	proxy_learn(arg, peer->address, peer->port, peer->what == DNSSD_GONE);
 }
 
 static mst_err

@@ -121,6 +121,25 @@ static const struct bad bad[] = {
 	{ "JP-U3 a key for ever",
 	    "state = \"s\"\nproxy {\n\tudp_listen = \"[::]:1\"\n\tudp_key_hours = 9000\n}\n",
 	    MST_E_CONFIG_SYNTAX, "udp_key_hours" },
+	{ "DI-7 discovery without interfaces", SITE "discovery {\n\tcoap = true\n}\n",
+	    MST_E_CONFIG_MISSING, "interfaces" },
+	{ "DI-7 discovery, a name that no interface has",
+	    SITE "discovery {\n\tinterfaces = { \"sixteen-letters-\" }\n}\n", MST_E_CONFIG_VALUE,
+	    "sixteen-letters-" },
+	{ "DI-7 discovery, no name", SITE "discovery {\n\tinterfaces = { \"\" }\n}\n",
+	    MST_E_CONFIG_VALUE, "interface" },
+	{ "DI-7 discovery, more than 16 interfaces",
+	    SITE "discovery {\n\tinterfaces = { a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q "
+	         "}\n}\n",
+	    MST_E_CONFIG_VALUE, "16" },
+	{ "DI-1 floods more often than each 60 s",
+	    SITE "discovery {\n\tinterfaces = { a }\n\tflood_seconds = 59\n}\n",
+	    MST_E_CONFIG_SYNTAX, "flood_seconds" },
+	{ "DI-7 no bound on answers",
+	    SITE "discovery {\n\tinterfaces = { a }\n\tanswers_per_second = 0\n}\n",
+	    MST_E_CONFIG_SYNTAX, "answers_per_second" },
+	{ "discovery of a MASA alone", MASA "}\ndiscovery {\n\tinterfaces = { a }\n}\n",
+	    MST_E_CONFIG_MISSING, "registrar or proxy" },
 	{ "proxy to nowhere", "state = \"s\"\nproxy {\n}\n", MST_E_CONFIG_MISSING, "discover" },
 	{ "basic without a file", SITE "est {\n\tbasic = true\n}\n", MST_E_CONFIG_MISSING,
 	    "basic_file" },
@@ -151,6 +170,29 @@ refused(void **state)
 }
 
 /* constrained-join-proxy 4.3, 4.5.5: the defaults are those of the draft */
+static void
+good_discovery_DI_1_DI_7(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_parse(a, "x.conf",
+	                     SITE "discovery {\n\tinterfaces = { \"eth0\", \"wpan0\" }\n}\n", &c),
+	    MST_OK);
+	assert_int_equal(c.discovery->interface_count, 2);
+	assert_string_equal(c.discovery->interfaces[1], "wpan0");
+	assert_int_equal(c.discovery->registrar_interface_count, 2);
+	assert_string_equal(c.discovery->registrar_interfaces[0], "eth0");
+	assert_true(c.discovery->coap);
+	assert_false(c.discovery->grasp); /* RFC 8995 4.1.1: the registrar MAY */
+	assert_int_equal(c.discovery->leisure_ms, 5000); /* RFC 7252 4.8 */
+	assert_int_equal(c.discovery->flood_seconds, 60); /* RFC 8995 4.3 */
+	assert_int_equal(config_parse(a, "x.conf", SITE, &c), MST_OK);
+	assert_null(c.discovery);
+	arena_free(a);
+}
+
 static void
 good_udp_proxy_JP_U1_JP_U3(void **state)
 {
@@ -208,7 +250,8 @@ main(void)
 {
 	struct CMUnitTest tests[6 + sizeof bad / sizeof bad[0]] = { cmocka_unit_test(good_site),
 		cmocka_unit_test(good_masa), cmocka_unit_test(good_label_U2),
-		cmocka_unit_test(good_udp_proxy_JP_U1_JP_U3), cmocka_unit_test(missing_file),
+		cmocka_unit_test(good_udp_proxy_JP_U1_JP_U3),
+		cmocka_unit_test(good_discovery_DI_1_DI_7), cmocka_unit_test(missing_file),
 		cmocka_unit_test(prefixes) };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
