@@ -139,19 +139,8 @@ on_pledge(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-say_port(const struct udp_join *j, enum proxy_udp_port what)
-{
-	const struct proxy_udp_config *c = &j->proxy->c;
-
-	if (c->port_changed != NULL)
-		c->port_changed(c->port_changed_arg, j->port, what);
-}
-
-static void
 join_close(struct udp_join *j)
 {
-	if (j->readable != NULL)
-		say_port(j, PROXY_UDP_PORT_CLOSED);
 	udp_stateful_close(j);
 	udp_stateless_close(j);
 	if (j->readable != NULL)
@@ -179,7 +168,6 @@ join_open(struct udp_join *j, const struct udp_registrar *r)
 	if (j->readable == NULL)
 		return fail(MST_E_NOMEM, "no event");
 	event_add(j->readable, NULL);
-	say_port(j, PROXY_UDP_PORT_OPEN);
 	if (r->mode == UDP_STATELESS && (e = udp_stateless_open(j)) != MST_OK)
 		return fail(e, "towards the registrar: %s", strerror(errno));
 	datagram_text(&r->at, peer);

@@ -13,8 +13,6 @@
 
 #define PROXY_UDP_PORTS 4 /* registrars served at once; the first known come first */
 
-enum proxy_udp_port { PROXY_UDP_PORT_OPEN, PROXY_UDP_PORT_CLOSED };
-
 struct proxy_udp_config {
 	const char *listen; /* "[::]:5685": port of the first join port; further ones, and 0, are
 	                       picked */
@@ -26,10 +24,6 @@ struct proxy_udp_config {
 	/* Link-local and loopback senders alone are pledges; ANY takes routable ones, too (but
 	 * routable IPv6 does not fit into a stateless header). */
 	enum { PROXY_UDP_ON_LINK, PROXY_UDP_ANY } sources;
-	/* A join port has opened or closed, for who announces it; on loop 0's thread, or that of
-	 * proxy_udp_open and proxy_udp_close. NULL: nobody. */
-	void (*port_changed)(void *arg, uint16_t port, enum proxy_udp_port what);
-	void *port_changed_arg;
 };
 
 struct proxy_udp;
