@@ -37,8 +37,9 @@ size: build ## bytes of the device library
 format: ## clang-format on every source
 	@git ls-files '*.[ch]' | xargs clang-format -i
 
-tidy: build ## clang-tidy over the sources
-	@git ls-files '*.c' | grep -v '^tests/' | xargs clang-tidy -p build/release --quiet
+tidy: deps ## clang-tidy over all sources (make check: those that judge)
+	@cmake --preset clang >/dev/null
+	@tools/tidy build/clang $$(git ls-files '*.c' | grep -v '^tests/')
 
 coverage: deps ## line coverage of the tests (build/coverage)
 	@cmake --preset coverage >/dev/null && cmake --build build/coverage -j $(JOBS) >/dev/null

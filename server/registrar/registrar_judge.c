@@ -311,8 +311,8 @@ registrar_judge_voucher(struct arena *a, const struct registrar_voucher_in *in, 
 		*why = mst_err_info(e)->sentence;
 		return e == MST_E_VOUCHER_SIGNATURE ? MST_E_MASA_VOUCHER : MST_E_MASA_FORMAT;
 	}
-	if (in->voucher_anchors != NULL && (e = chain_verify(in->voucher_anchors, v.signer, v.certs,
-	                                        &in->clock, CHAIN_NOTHING_ELSE, NULL)) != MST_OK) {
+	if (in->voucher_anchors != NULL && chain_verify(in->voucher_anchors, v.signer, v.certs,
+	                                       &in->clock, CHAIN_NOTHING_ELSE, NULL) != MST_OK) {
 		*why = "the voucher's signer does not chain to the manufacturer's voucher anchors";
 		return MST_E_MASA_VOUCHER;
 	}

@@ -59,7 +59,7 @@ snapshot_load(struct db *db, int64_t generation)
 	s->generation = generation;
 	if ((s->arena = arena_new(0)) == NULL ||
 	    manufacturer_list(db, s->arena, &s->list, &s->count) != MST_OK ||
-	    (s->anchors = calloc(s->count + 1, sizeof *s->anchors)) == NULL) {
+	    (s->anchors = calloc(s->count + 1, sizeof(struct anchors *))) == NULL) {
 		s->count = 0;
 		snapshot_drop(s);
 		return NULL;
