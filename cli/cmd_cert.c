@@ -52,7 +52,7 @@ static const char *const reasons[] = { "unspecified", "keyCompromise", "cACompro
 static int
 revoke(struct cli *c)
 {
-	const char *reason = cli_option(c, "reason");
+	const char *reason = cli_option(c, "reason"), *owner = cli_option(c, "owner");
 	int number = reason == NULL ? 0 : -1, code;
 	json_t *data;
 
@@ -64,13 +64,49 @@ revoke(struct cli *c)
 		    "no reason \"%s\"; RFC 5280 has unspecified, keyCompromise, superseded, "
 		    "cessationOfOperation, ...",
 		    reason);
+	if ((c->argc == 0) == (owner == NULL) || (owner != NULL && cli_flag(c, "only")))
+		return cli_fail(c, CLI_USAGE, "whose? give a SERIAL, or --owner alone");
 	code = cli_daemon(c, "cert.revoke",
-	    json_pack("{s:s,s:i}", "serial", c->argv[0], "reason", number), NULL, &data);
+	    json_pack("{s:s?,s:s?,s:b,s:i,s:s?}", "serial", c->argc > 0 ? c->argv[0] : NULL,
+	        "owner", owner, "only", cli_flag(c, "only"), "reason", number, "words", reason),
+	    NULL, &data);
 	if (code != CLI_OK || c->json)
 		return code != CLI_OK ? code : cli_print_json(c, data);
-	cli_say(c, "revoked; the new CRL is out");
+	cli_say(c, "%lld of %s revoked%s; the new CRL is out",
+	    (long long)json_integer_value(json_object_get(data, "revoked")),
+	    json_string_value(json_object_get(data, "identity")),
+	    json_is_true(json_object_get(data, "barred")) ? ", and barred" : "");
 	json_decref(data);
 	return CLI_OK;
+}
+
+static int
+barred(struct cli *c)
+{
+	static const struct cli_column columns[] = { { "owner", "OWNER" }, { "at", "SINCE" },
+		{ "by", "BY" }, { "reason", "REASON" } };
+	json_t *data;
+	int code = cli_daemon(c, "cert.barred", NULL, NULL, &data);
+
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	cli_table(c, data, columns, 4);
+	json_decref(data);
+	return CLI_OK;
+}
+
+static int
+unbar(struct cli *c)
+{
+	json_t *data;
+	int code =
+	    cli_daemon(c, "cert.unbar", json_pack("{s:s}", "owner", c->argv[0]), NULL, &data);
+
+	if (code == CLI_OK) {
+		cli_say(c, "%s may enrol again; what was revoked stays revoked", c->argv[0]);
+		json_decref(data);
+	}
+	return code;
 }
 
 static int
@@ -93,6 +129,8 @@ static const struct cli_option list_options[] = {
 };
 static const struct cli_option revoke_options[] = {
 	{ "reason", "REASON", "as RFC 5280 5.3.1 calls them (default: unspecified)" },
+	{ "only", NULL, "this certificate alone; its owner stays trusted and keeps its others" },
+	{ "owner", "OWNER", "all of a plain client, basic:USER, in place of a SERIAL" },
 	{ NULL, NULL, NULL },
 };
 
@@ -105,8 +143,16 @@ const struct cli_command cmd_cert[] = {
 	    "shows "
 	    "them as ordered. `muster cert revoke` refuses one.",
 	    NULL, accept_order },
-	{ "cert", "revoke", "SERIAL", "take a certificate back and publish a new CRL",
-	    "It holds at once for this site's own services; others see it in the CRL.",
+	{ "cert", "revoke", "[SERIAL]", "take back all certificates of an owner, publish a CRL",
+	    "A certificate is taken for the sign of an owner that is not trusted any more: all "
+	    "that "
+	    "the owner holds is revoked, a device loses its standing (`muster device accept` gives "
+	    "it "
+	    "back), and a plain client is barred until `muster cert unbar`. With --only it is that "
+	    "one "
+	    "certificate. It holds at once for this site's own services; others see it in the CRL.",
 	    revoke_options, revoke },
+	{ "cert", "barred", "", "plain clients that get no certificate", NULL, NULL, barred },
+	{ "cert", "unbar", "OWNER", "let a plain client enrol again", NULL, NULL, unbar },
 	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -212,7 +212,7 @@ const struct cli_command cmd_device[] = {
 	{ "device", "accept", "SERIAL", "admit a device, waiting or not yet seen", NULL,
 	    decide_options, accept_device },
 	{ "device", "reject", "SERIAL", "refuse a device",
-	    "Certificates that it may have stay valid: revoke them with `muster cert revoke`.",
+	    "All certificates that it has from this site are revoked, and a new CRL is published.",
 	    reject_options, reject_device },
 	{ "device", "import", "FILE", "admit the devices of a list (CSV, serial number first)",
 	    NULL, import_options, import },

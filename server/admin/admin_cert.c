@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "host/cert.h"
+#include "host/clock.h"
+#include "host/metrics.h"
 
 #define ERRAND_PATIENCE 30 /* seconds */
 
@@ -97,9 +99,9 @@ show(struct admin_call *call)
 struct errand {
 	struct arena *a; /* of what the CA is told */
 	struct ca_loop *loop;
-	mst_span serial; /* to be revoked; absent: the order is to be signed */
+	mst_span serial; /* to be revoked; absent: the order is to be signed, or without one */
 	int reason;
-	struct ca_order order;
+	struct ca_order order; /* a new CRL published */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	unsigned refs;
@@ -151,6 +153,8 @@ errand_begin(void *arg)
 
 	if (r->serial.ptr != NULL)
 		ca_revoke(r->loop, r->serial, r->reason, errand_done, r);
+	else if (r->order.label == NULL)
+		ca_crl_refresh(r->loop, errand_done, r);
 	else
 		ca_issue(r->loop, &r->order, errand_signed, r);
 }
@@ -256,11 +260,6 @@ accept_order(struct admin_call *call)
 
 /* --- revocation --- */
 
-struct revoke_note {
-	struct admin_call *call;
-	mst_span serial;
-};
-
 /*
  * A certificate that was issued is taken back because its device is not to be
  * trusted: then neither is the bootstrap that it may have begun meanwhile, or
@@ -285,52 +284,193 @@ loses_standing(const struct device *d)
 	return false;
 }
 
-/* The device loses its standing with its certificate; a rejected order (never issued) is no such
- * thing. */
+struct revocation {
+	struct admin_call *call;
+	struct cert_owner owner;
+	int reason;
+	const struct cert_row *one; /* of revoke_one */
+	size_t count; /* certificates taken back */
+	bool changed; /* the owner had not lost its standing before */
+};
+
+static mst_err
+shut_out(struct revocation *v, struct db *db)
+{
+	struct admin_call *call = v->call;
+	struct device d;
+	mst_err e;
+
+	if (v->owner.device == 0) {
+		e = barred_add(db, &(struct barred){ .owner = v->owner.identity,
+		                       .at = clock_wall(),
+		                       .by = call->by,
+		                       .reason = admin_text(call, "words") });
+		v->changed = e == MST_OK;
+		return e == MST_E_CONFLICT ? MST_OK : e;
+	}
+	if ((e = device_by_id(db, call->a, v->owner.device, &d)) != MST_OK || !loses_standing(&d))
+		return e;
+	v->changed = true;
+	d.state = DEVICE_REVOKED;
+	return device_save(db, &d);
+}
+
+/* Standing and certificates go in one transaction: there is no moment between the two. */
+static mst_err
+revoke_job(struct db *db, void *arg)
+{
+	struct revocation *v = arg;
+	struct admin_call *call = v->call;
+	mst_err e;
+
+	if ((e = shut_out(v, db)) != MST_OK ||
+	    (e = cert_revoke_owner(db, &v->owner, 0, v->reason, clock_wall(), &v->count)) != MST_OK)
+		return e;
+	if (!v->changed && v->count == 0)
+		return MST_E_CONFLICT;
+	return admin_trail(call, db, v->owner.device,
+	    arena_printf(call->a, "certificate revoked: all %zu of %s, reason %d%s", v->count,
+	        v->owner.identity, v->reason, v->owner.device == 0 ? "; barred" : ""));
+}
+
+mst_err
+admin_publish(struct admin_call *call)
+{
+	struct errand *r = errand_new(call);
+
+	return r != NULL ? errand_run(call, r) : MST_E_NOMEM;
+}
+
+/* Everything of an owner who is not trusted any more. */
+static mst_err
+revoke_owner(struct admin_call *call, const struct cert_owner *owner, int reason)
+{
+	struct revocation v = { .call = call, .owner = *owner, .reason = reason };
+	mst_err e = store_write_wait(call->c->store, revoke_job, &v);
+
+	if (e == MST_E_CONFLICT)
+		return admin_refuse(
+		    call, e, "everything of %s is revoked already", owner->identity);
+	if (e != MST_OK)
+		return admin_refuse(call, e, "it could not be revoked");
+	call->data = json_pack("{s:s,s:I,s:b}", "identity", owner->identity, "revoked",
+	    (json_int_t)v.count, "barred", owner->device == 0);
+	metric_add("muster_certificates_revoked_total", NULL, (double)v.count);
+	if ((e = admin_publish(call)) != MST_OK)
+		return admin_refuse(call, e, "it is revoked, but no new CRL could be signed yet");
+	return MST_OK;
+}
+
 static mst_err
 note_revocation(struct db *db, void *arg)
 {
-	struct revoke_note *n = arg;
-	struct cert_row c;
-	struct device d;
-	mst_err e = cert_by_serial(db, n->call->a, n->serial, &c);
+	const struct revocation *v = arg;
 
-	if (e == MST_OK && c.device != 0 &&
-	    (e = device_by_id(db, n->call->a, c.device, &d)) == MST_OK && c.issued_at != 0 &&
-	    loses_standing(&d)) {
-		d.state = DEVICE_REVOKED;
-		e = device_save(db, &d);
-	}
-	return e != MST_OK ? e : admin_trail(n->call, db, c.device, "certificate revoked");
+	return admin_trail(v->call, db, v->one->device,
+	    v->one->issued_at != 0 ? "certificate revoked: this one only"
+	                           : "certificate order rejected");
+}
+
+/* One certificate of an owner who keeps its standing; or an order that was never signed. */
+static mst_err
+revoke_one(struct admin_call *call, const struct cert_row *c, int reason)
+{
+	struct revocation note = { .call = call, .one = c };
+	mst_err e = revoke_and_wait(call, c->serial, reason), f;
+
+	if (e == MST_E_CONFLICT)
+		return admin_refuse(call, e, "it is revoked already");
+	if (e != MST_OK && e != MST_E_EST_CA) /* not even recorded, as far as is known */
+		return admin_refuse(call, e, "it could not be revoked");
+	if ((f = store_write_wait(call->c->store, note_revocation, &note)) != MST_OK)
+		return f;
+	call->data = json_pack("{s:s,s:i,s:b}", "identity", c->identity, "revoked", 1, "barred", 0);
+	if (e != MST_OK)
+		return admin_refuse(call, e, "it is revoked, but no new CRL could be signed yet");
+	return MST_OK;
+}
+
+/* By a plain client's identity, whether or not it holds anything. */
+static mst_err
+revoke_named(struct admin_call *call, const char *identity, int reason)
+{
+	struct cert_owner owner = { 0, identity };
+
+	if (strncmp(identity, "basic:", 6) != 0)
+		return admin_refuse(call, MST_E_USAGE,
+		    "an owner is basic:USER, as `muster cert list` says it; for a device there is "
+		    "`muster device reject`");
+	return revoke_owner(call, &owner, reason);
 }
 
 static mst_err
 revoke(struct admin_call *call)
 {
-	struct revoke_note note = { .call = call };
+	const char *identity = admin_text(call, "owner");
 	int64_t reason = admin_int(call, "reason", 0);
-	mst_err e = wanted(call, &note.serial), f;
+	struct cert_owner owner;
+	struct cert_row c;
+	mst_span serial;
+	mst_err e = admin_hex(call, "serial", &serial);
 
 	if (e != MST_OK)
 		return e;
+	if ((serial.len == 0) == (identity == NULL))
+		return admin_refuse(call, MST_E_USAGE, "give \"serial\" or \"owner\"");
 	if (call->c->ca_loop == NULL)
 		return admin_refuse(
 		    call, MST_E_UNSUPPORTED, "there is no CA in this configuration");
-	if (reason < 0 || reason > 10)
+	if (reason < 0 || reason > 10 || reason == 7 || reason == 8)
 		return admin_refuse(call, MST_E_USAGE, "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)");
-	e = revoke_and_wait(call, note.serial, (int)reason);
-	if (e == MST_E_NOT_FOUND || e == MST_E_CONFLICT || e == MST_E_USAGE)
-		return admin_refuse(call, e, "%s",
-		    e == MST_E_CONFLICT ? "it is revoked already"
-		    : e == MST_E_USAGE  ? "reason is 0..6, 9 or 10 (RFC 5280 5.3.1)"
-		                        : "this CA issued no certificate of that serial number");
-	if (e != MST_OK && e != MST_E_EST_CA) /* not even recorded, as far as is known */
-		return admin_refuse(call, e, "it could not be revoked");
-	if ((f = store_write_wait(call->c->store, note_revocation, &note)) != MST_OK)
-		return f;
+	if (identity != NULL)
+		return revoke_named(call, identity, (int)reason);
+	if ((e = cert_by_serial(store_reader(call->c->store), call->a, serial, &c)) != MST_OK)
+		return admin_refuse(call, e, "this CA issued no certificate of that serial number");
+	if (c.issued_at == 0 || admin_bool(call, "only", 0))
+		return revoke_one(call, &c, (int)reason);
+	owner = (struct cert_owner){ c.device, c.identity };
+	return revoke_owner(call, &owner, (int)reason);
+}
+
+/* --- who is barred --- */
+
+static mst_err
+barred(struct admin_call *call)
+{
+	struct barred *rows;
+	size_t count;
+	mst_err e = barred_list(store_reader(call->c->store), call->a, &rows, &count);
+
 	if (e != MST_OK)
-		return admin_refuse(call, e, "it is revoked, but no new CRL could be signed yet");
-	return show(call);
+		return e;
+	call->data = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(call->data,
+		    json_pack("{s:o,s:o,s:o,s:o}", "owner", admin_json_words(rows[i].owner), "at",
+		        admin_json_time(call->a, rows[i].at), "by", admin_json_words(rows[i].by),
+		        "reason", admin_json_words(rows[i].reason)));
+	return MST_OK;
+}
+
+static mst_err
+unbar_job(struct db *db, void *arg)
+{
+	struct admin_call *call = arg;
+	const char *owner;
+	mst_err e = admin_need(call, "owner", &owner);
+
+	if (e != MST_OK)
+		return e;
+	if ((e = barred_delete(db, owner)) == MST_E_NOT_FOUND)
+		return admin_refuse(call, e, "%s is not barred", owner);
+	return e != MST_OK ? e
+	                   : admin_trail(call, db, 0, arena_printf(call->a, "%s unbarred", owner));
+}
+
+static mst_err
+unbar(struct admin_call *call)
+{
+	return store_write_wait(call->c->store, unbar_job, call);
 }
 
 static mst_err
@@ -355,6 +495,8 @@ const struct admin_word admin_cert_verbs[] = {
 	{ "cert.show", show },
 	{ "cert.accept", accept_order },
 	{ "cert.revoke", revoke },
+	{ "cert.barred", barred },
+	{ "cert.unbar", unbar },
 	{ "crl.show", crl },
 	{ NULL, NULL },
 };

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "host/clock.h"
+#include "host/metrics.h"
 
+#define PRIVILEGE_WITHDRAWN 9 /* RFC 5280 5.3.1 */
 #define IMPORT_BATCH 500
 #define PAGE_MOST 10000
 #define TIMELINE_MOST 2000
@@ -240,6 +242,21 @@ admit_in_spite(struct admin_call *call, struct device *d, const char *reason)
 	return MST_OK;
 }
 
+/* Who is refused keeps nothing that this site's CA certified. */
+static mst_err
+take_back(struct admin_call *call, struct db *db, const struct device *d)
+{
+	struct cert_owner owner = { .device = d->id };
+	mst_err e;
+
+	e = cert_revoke_owner(db, &owner, 0, PRIVILEGE_WITHDRAWN, clock_wall(), &call->revoked);
+	if (e != MST_OK || call->revoked == 0)
+		return e;
+	return admin_trail(call, db, d->id,
+	    arena_printf(call->a, "certificate revoked: all %zu of the device, reason %d",
+	        call->revoked, PRIVILEGE_WITHDRAWN));
+}
+
 static mst_err
 decide(struct admin_call *call, struct db *db, int decision)
 {
@@ -268,6 +285,7 @@ decide(struct admin_call *call, struct db *db, int decision)
 	    reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	if ((e = device_save(db, &d)) != MST_OK ||
 	    (e = admin_trail(call, db, d.id, words)) != MST_OK ||
+	    (decision < 0 && (e = take_back(call, db, &d)) != MST_OK) ||
 	    (e = device_by_id(db, call->a, d.id, &d)) != MST_OK) /* what it expects has changed */
 		return e;
 	call->data = describe(call, db, &d);
@@ -295,7 +313,17 @@ accept_device(struct admin_call *call)
 static mst_err
 reject_device(struct admin_call *call)
 {
-	return store_write_wait(call->c->store, reject_job, call);
+	mst_err e = store_write_wait(call->c->store, reject_job, call);
+
+	if (e != MST_OK || call->revoked == 0)
+		return e;
+	metric_add("muster_certificates_revoked_total", NULL, (double)call->revoked);
+	json_object_set_new(call->data, "revoked", json_integer((json_int_t)call->revoked));
+	if (call->c->ca_loop == NULL || (e = admin_publish(call)) != MST_OK)
+		return admin_refuse(call, e != MST_OK ? e : MST_E_EST_CA,
+		    "it is refused and its certificates are revoked, but no new CRL could be "
+		    "signed yet");
+	return MST_OK;
 }
 
 /* --- import --- */

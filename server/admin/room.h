@@ -18,6 +18,7 @@ struct admin_call {
 	int out; /* where progress goes */
 	struct manufacturer *makers; /* read once a call, for names */
 	size_t maker_count;
+	size_t revoked; /* certificates, by the job of this call */
 };
 
 typedef mst_err (*admin_verb)(struct admin_call *call);
@@ -55,6 +56,9 @@ mst_err admin_refuse(struct admin_call *call, mst_err e, const char *fmt, ...)
  */
 MST_MUST_USE mst_err admin_device(
     struct admin_call *call, struct db *db, const char *key, struct device *out);
+
+/* Has new CRLs signed, where a job of the caller's recorded revocations. MST_E_EST_CA: not yet. */
+MST_MUST_USE mst_err admin_publish(struct admin_call *call);
 
 /* Answers. */
 json_t *admin_json_text(mst_span s); /* null when absent; bytes that are no UTF-8 as hex */

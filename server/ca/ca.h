@@ -158,7 +158,8 @@ void ca_issue(struct ca_loop *l, const struct ca_order *o, ca_done done, void *a
 
 /*
  * From now on this loop (one of all) signs CRLs: at once where there is none
- * or the stored one is past half its life, then at half life and after each
+ * or the stored one is past half its life or a revocation came after it (a
+ * crash may have come between the two), then at half life and after each
  * revocation. A failure is logged and tried again after a minute.
  */
 void ca_crl_start(struct ca_loop *l);
@@ -171,5 +172,12 @@ void ca_crl_start(struct ca_loop *l);
  */
 typedef void (*ca_simple_done)(void *arg, mst_err e);
 void ca_revoke(struct ca_loop *l, mst_span serial, int reason, ca_simple_done done, void *arg);
+
+/*
+ * Revocations were recorded by a job of the caller's (store_cert.h): publish
+ * new CRLs of all CAs. done(arg, e) on this loop's thread, or NULL: nobody
+ * waits. MST_E_EST_CA: one could not be made yet; it is tried again.
+ */
+void ca_crl_refresh(struct ca_loop *l, ca_simple_done done, void *arg);
 
 #endif

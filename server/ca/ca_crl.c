@@ -313,6 +313,18 @@ crl_plan(struct ca_loop *l, struct authority *au, mst_err e)
 		log_line(LOG_ERROR_, "ca '%s': no timer for its CRL", au->config.label);
 }
 
+/* Something is revoked and not on the CRL: its row is durable before a CRL is even ordered. */
+static bool
+is_behind(struct authority *au)
+{
+	bool behind = false;
+
+	return au->crl != NULL &&
+	       cert_revoked_since(store_reader(au->ca->store), au->config.label, au->crl_this,
+	           &behind) == MST_OK &&
+	       behind;
+}
+
 void
 ca_crl_start(struct ca_loop *l)
 {
@@ -320,7 +332,94 @@ ca_crl_start(struct ca_loop *l)
 	l->ca->crl_loop = l;
 	pthread_mutex_unlock(&l->ca->lock);
 	for (size_t i = 0; i < l->ca->count; i++)
-		crl_plan(l, &l->ca->list[i], MST_OK);
+		if (is_behind(&l->ca->list[i]))
+			crl_make(l, &l->ca->list[i]);
+		else
+			crl_plan(l, &l->ca->list[i], MST_OK);
+}
+
+/* --- new CRLs of all, for whoever revoked by a job of his own --- */
+
+struct refresh {
+	struct ca *ca;
+	struct ca_host home;
+	size_t left; /* CRLs that are not there yet */
+	mst_err e;
+	ca_simple_done done;
+	void *arg;
+};
+
+static void
+refresh_told(void *arg)
+{
+	struct refresh *r = arg;
+
+	if (r->done != NULL)
+		r->done(r->arg, r->e);
+	free(r);
+}
+
+static void
+refresh_one(void *arg, mst_err e)
+{
+	struct refresh *r = arg;
+
+	if (e != MST_OK)
+		r->e = e;
+	if (--r->left == 0)
+		ca_host_post(&r->home, refresh_told, r);
+}
+
+/* On the loop that signs CRLs. */
+static void
+refresh_all(void *arg)
+{
+	struct refresh *r = arg;
+	struct ca *ca = r->ca;
+	struct ca_loop *l;
+
+	pthread_mutex_lock(&ca->lock);
+	l = ca->crl_loop;
+	pthread_mutex_unlock(&ca->lock);
+	r->left = ca->count;
+	for (size_t i = 0, n = ca->count; i < n; i++) {
+		struct crl_waiter *w = l != NULL ? calloc(1, sizeof *w) : NULL;
+
+		if (w == NULL) {
+			refresh_one(r, MST_E_EST_CA); /* may have freed r when it was the last */
+			continue;
+		}
+		*w = (struct crl_waiter){
+			.home = l->host, .done = refresh_one, .arg = r, .e = MST_E_EST_CA
+		};
+		STAILQ_INSERT_TAIL(&ca->list[i].waiting, w, next);
+		crl_make(l, &ca->list[i]);
+	}
+}
+
+void
+ca_crl_refresh(struct ca_loop *l, ca_simple_done done, void *arg)
+{
+	struct refresh *r = calloc(1, sizeof *r);
+	struct ca_loop *signs;
+	struct ca_host host;
+
+	if (r == NULL) {
+		if (done != NULL)
+			done(arg, MST_E_NOMEM);
+		return;
+	}
+	*r = (struct refresh){ .ca = l->ca, .home = l->host, .done = done, .arg = arg };
+	pthread_mutex_lock(&l->ca->lock);
+	if ((signs = l->ca->crl_loop) != NULL)
+		host = signs->host;
+	pthread_mutex_unlock(&l->ca->lock);
+	if (signs != NULL) {
+		ca_host_post(&host, refresh_all, r);
+	} else {
+		r->e = MST_E_EST_CA;
+		ca_host_post(&r->home, refresh_told, r);
+	}
 }
 
 static mst_err

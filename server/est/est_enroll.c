@@ -35,6 +35,8 @@ struct run {
 	mst_span certs; /* the answer, certs-only */
 	struct ca_order order;
 	enum est_placed placed;
+	int64_t cert; /* the row of what is handed out */
+	size_t superseded; /* former certificates that it put out of date */
 	bool recorded; /* by the transaction that issued; not so for a repeat (C5) */
 	const char *words;
 };
@@ -61,8 +63,19 @@ user_name(const struct run *u)
 	return u->user != NULL ? u->user->name : NULL;
 }
 
+/* A plain client has no row of a device that would say it: its identity may be shut out. */
 static mst_err
-gate(struct run *u, const struct device *d)
+look_barred(const struct run *u, struct db *db, bool *barred)
+{
+	bool plain = u->client.class == TRUST_ANONYMOUS ||
+	             (u->client.class == TRUST_LDEVID && u->client.row.device == 0);
+
+	*barred = false;
+	return plain && u->identity != NULL ? barred_find(db, u->identity, barred) : MST_OK;
+}
+
+static mst_err
+gate(struct run *u, struct db *db, const struct device *d)
 {
 	struct est_gate_in in = { .op = u->op,
 		.client = &u->client,
@@ -72,8 +85,9 @@ gate(struct run *u, const struct device *d)
 		.manufacturer = u->manufacturer,
 		.user = user_name(u),
 		.status_optional = u->est->c.status_optional };
+	mst_err e = look_barred(u, db, &in.barred);
 
-	return est_gate(&in);
+	return e != MST_OK ? e : est_gate(&in);
 }
 
 static mst_err
@@ -90,7 +104,7 @@ pass_gate(struct run *u)
 		return e;
 	if (!known)
 		u->device.id = 0;
-	return gate(u, known ? &u->device : NULL);
+	return gate(u, db, known ? &u->device : NULL);
 }
 
 /* Who asks, in words, the same over all its life: a key belongs to one identity (EST-2). */
@@ -106,8 +120,12 @@ name_client(struct run *u)
 		    (int)c->serial.len, (const char *)c->serial.ptr);
 		break;
 	case TRUST_LDEVID: u->identity = c->row.identity; break;
-	case TRUST_ANONYMOUS: u->identity = arena_printf(a, BASIC "%s", u->user->name); break;
-	case TRUST_REFUSED: return MST_E_EST_CLIENT_CERT;
+	case TRUST_ANONYMOUS:
+		if (u->user == NULL) /* nobody, and the gate says so */
+			return MST_OK;
+		u->identity = arena_printf(a, BASIC "%s", u->user->name);
+		break;
+	case TRUST_REFUSED: return MST_OK;
 	}
 	return u->identity != NULL ? MST_OK : MST_E_NOMEM;
 }
@@ -204,6 +222,8 @@ answer(struct run *u)
 	mst_err e;
 
 	journal_accept(u->est->journal, u->rq, u->step, u->identity);
+	if (u->superseded != 0) /* it holds here already; others read the CRL */
+		ca_crl_refresh(est_ca_loop(u->est, u->rq->loop), NULL, NULL);
 	if (u->csr.bound) /* RFC 9266 4.1: one authentication by a binding (L7) */
 		net_close_after(u->rq);
 	if (u->op != EST_KEYGEN)
@@ -226,7 +246,23 @@ gate_again(struct run *u, struct db *db, const struct device *d)
 		if (now.state != CERT_ISSUED)
 			return MST_E_TLS_LDEVID_REVOKED;
 	}
-	return gate(u, d);
+	return gate(u, db, d);
+}
+
+/*
+ * SEC-3: whoever bootstraps again begins a new chain of certificates (J2), and
+ * the former one ends with it: it may be in the hands of a former holder.
+ */
+static mst_err
+supersede(struct run *u, struct db *db, const struct device *d)
+{
+	mst_err e = cert_supersede(
+	    db, d->id, u->profile->label, u->cert, d->voucher_at, clock_wall(), &u->superseded);
+
+	if (e != MST_OK || u->superseded == 0)
+		return e;
+	return journal_row(u->est->journal, db, u->rq, d->id, STEP_REVOKE, MST_OK,
+	    arena_printf(u->rq->arena, "%zu former certificates, superseded", u->superseded));
 }
 
 static mst_err
@@ -250,6 +286,8 @@ record(struct run *u, struct db *db, bool again)
 		if ((e = device_save(db, &d)) != MST_OK)
 			return e;
 	}
+	if (known && u->client.class == TRUST_IDEVID && (e = supersede(u, db, &d)) != MST_OK)
+		return e;
 	return journal_row(u->est->journal, db, u->rq, u->device.id, u->step, MST_OK,
 	    again ? "the certificate of an earlier order with this CSR" : u->identity);
 }
@@ -259,9 +297,10 @@ static mst_err
 record_issued(struct db *db, const struct cert_row *row, void *arg)
 {
 	struct run *u = arg;
-	mst_err e = record(u, db, false);
+	mst_err e;
 
-	(void)row;
+	u->cert = row->id;
+	e = record(u, db, false);
 	u->recorded = e == MST_OK;
 	return e;
 }
@@ -292,9 +331,10 @@ on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 {
 	struct run *u = arg;
 
-	(void)row;
-	if (e == MST_OK)
+	if (e == MST_OK) {
+		u->cert = row->id;
 		e = certs_only_wrap(u->rq->arena, der, &u->certs); /* P4: it alone */
+	}
 	if (e != MST_OK)
 		refuse(u, e);
 	else if (u->recorded)
@@ -359,10 +399,10 @@ order(struct run *u)
 static void
 proceed(struct run *u)
 {
-	mst_err e = pass_gate(u);
+	mst_err e = name_client(u);
 
 	if (e == MST_OK)
-		e = name_client(u);
+		e = pass_gate(u);
 	if (e == MST_OK)
 		e = judge(u);
 	if (e == MST_OK && u->op == EST_KEYGEN)

@@ -56,7 +56,7 @@ judge_ldevid(const struct est_gate_in *in)
 	if (is_device && in->op != EST_REENROLL)
 		return MST_E_EST_CLIENT_CERT;
 	if (!is_device)
-		return MST_OK;
+		return in->barred ? MST_E_EST_BARRED : MST_OK;
 	return in->device == NULL ? MST_E_AUTHZ_QUARANTINED : judge_state(in->device);
 }
 
@@ -68,7 +68,7 @@ judge_anonymous(const struct est_gate_in *in)
 	switch (in->basic) {
 	case EST_BASIC_OFF: return MST_E_TLS_NO_CLIENT_CERT;
 	case EST_BASIC_ABSENT: return MST_E_HTTP_AUTH;
-	case EST_BASIC_PROVED: return MST_OK;
+	case EST_BASIC_PROVED: return in->barred ? MST_E_EST_BARRED : MST_OK;
 	}
 	return MST_E_HTTP_AUTH;
 }

@@ -22,6 +22,7 @@ struct est_gate_in {
 	const struct est_profile *profile; /* of the label that is asked */
 	const char *manufacturer; /* the device's; NULL: none is known */
 	const char *user; /* a plain client's name; NULL: none is known */
+	bool barred; /* the plain client was shut out */
 	bool status_optional;
 };
 /*
@@ -31,7 +32,7 @@ struct est_gate_in {
  * (A3), and for a first enrolment with an LDevID of a device: a device has one
  * chain of certificates (J2), and the next link of it is a renewal;
  * MST_E_EST_GATE_*, MST_E_AUTHZ_QUARANTINED, MST_E_AUTHZ_PENDING;
- * MST_E_EST_LABEL_DENIED where all else is well and the CA is for others.
+ * MST_E_EST_BARRED; MST_E_EST_LABEL_DENIED where all else is well and the CA is for others.
  */
 MST_MUST_USE mst_err est_gate(const struct est_gate_in *in);
 

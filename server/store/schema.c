@@ -167,11 +167,21 @@ static const char v2_device[] =
 "DROP INDEX device_serial;\n"
 "CREATE UNIQUE INDEX device_serial ON device(serial, ifnull(manufacturer, 0), "
 "ifnull(idevid_issuer, x''));\n";
+/*
+ * Plain EST clients have no row of their own: who is shut out stands here, and
+ * what they hold is found by the identity.
+ */
+static const char v3_barred[] =
+"CREATE TABLE barred(\n"
+"	owner TEXT PRIMARY KEY, at INTEGER NOT NULL, by TEXT, reason TEXT) STRICT, WITHOUT "
+"ROWID;\n"
+"CREATE INDEX cert_plain ON cert(identity) WHERE device IS NULL;\n";
 /* clang-format on */
 
 static const char *const v1[] = { v1_common, v1_device, v1_trail, v1_cert, v1_masa, NULL };
 static const char *const v2[] = { v2_device, NULL };
-static const char *const *const steps[] = { v1, v2 };
+static const char *const v3[] = { v3_barred, NULL };
+static const char *const *const steps[] = { v1, v2, v3 };
 const struct schema schema_current = { steps, sizeof(steps) / sizeof(steps[0]) };
 
 static mst_err

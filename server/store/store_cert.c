@@ -8,6 +8,7 @@
 #include "server/store/db.h"
 #include "server/store/store_cert.h"
 
+#define SUPERSEDED 4 /* RFC 5280 5.3.1 */
 #define COLUMNS                                                                                    \
 	"SELECT c.id, c.serial, ifnull(c.device, 0), c.profile, c.ca, c.subject, c.san, c.spki,"   \
 	" c.spki_sha256, c.order_key, c.identity, c.not_before, c.not_after, c.ordered_at,"        \
@@ -203,6 +204,145 @@ cert_revoke(struct db *db, mst_span serial, int reason, int64_t now)
 	if ((e = query_run(&q)) != MST_OK)
 		return e;
 	return db_changes(db) == before ? MST_E_NOT_FOUND : MST_OK;
+}
+
+#define LIVE                                                                                       \
+	" AND not_after >= ?1 AND NOT EXISTS (SELECT 1 FROM cert_revocation r WHERE r.id = "       \
+	"cert.id)"
+#define REVOKE                                                                                     \
+	"INSERT INTO cert_revocation(id, ca, serial, not_after, revoked_at, reason)"               \
+	" SELECT id, ca, serial, not_after, ?1, ?2 FROM cert WHERE id <> ?3"
+
+static mst_err
+run_counted(struct query *q, struct db *db, size_t *count)
+{
+	int64_t before = db_changes(db);
+	mst_err e = query_run(q);
+
+	if (e == MST_OK)
+		*count = (size_t)(db_changes(db) - before);
+	return e;
+}
+
+mst_err
+cert_revoke_owner(
+    struct db *db, const struct cert_owner *o, int64_t keep, int reason, int64_t now, size_t *count)
+{
+	struct query q;
+
+	if (o->device != 0) {
+		query_init(&q, db, REVOKE LIVE " AND device = ?4");
+	} else {
+		query_init(&q, db, REVOKE LIVE " AND device IS NULL AND identity = ?4");
+	}
+	query_int(&q, now);
+	query_int(&q, reason);
+	query_int(&q, keep);
+	if (o->device != 0)
+		query_int(&q, o->device);
+	else
+		query_text(&q, o->identity);
+	return run_counted(&q, db, count);
+}
+
+mst_err
+cert_supersede(struct db *db, int64_t device, const char *ca, int64_t keep, int64_t voucher_at,
+    int64_t now, size_t *count)
+{
+	struct query q;
+
+	query_init(&q, db, REVOKE LIVE " AND device = ?4 AND (ca = ?5 OR ordered_at < ?6)");
+	query_int(&q, now);
+	query_int(&q, SUPERSEDED);
+	query_int(&q, keep);
+	query_int(&q, device);
+	query_text(&q, ca);
+	query_int(&q, voucher_at);
+	return run_counted(&q, db, count);
+}
+
+mst_err
+cert_revoked_since(struct db *db, const char *ca, int64_t since, bool *out)
+{
+	struct query q;
+	int64_t n;
+	mst_err e;
+
+	query_init(&q, db,
+	    "SELECT EXISTS (SELECT 1 FROM cert_revocation WHERE ca = ?1 AND revoked_at >= ?2)");
+	query_text(&q, ca);
+	query_int(&q, since);
+	if ((e = query_one_int(&q, &n)) == MST_OK)
+		*out = n != 0;
+	return e;
+}
+
+/* --- plain clients that are shut out --- */
+
+mst_err
+barred_add(struct db *db, const struct barred *b)
+{
+	struct query q;
+
+	query_init(&q, db, "INSERT INTO barred(owner, at, by, reason) VALUES(?1, ?2, ?3, ?4)");
+	query_text(&q, b->owner);
+	query_int(&q, b->at);
+	query_text(&q, b->by);
+	query_text(&q, b->reason);
+	return query_run(&q);
+}
+
+mst_err
+barred_delete(struct db *db, const char *owner)
+{
+	struct query q;
+	int64_t before = db_changes(db);
+	mst_err e;
+
+	query_init(&q, db, "DELETE FROM barred WHERE owner = ?1");
+	query_text(&q, owner);
+	if ((e = query_run(&q)) != MST_OK)
+		return e;
+	return db_changes(db) == before ? MST_E_NOT_FOUND : MST_OK;
+}
+
+mst_err
+barred_find(struct db *db, const char *owner, bool *out)
+{
+	struct query q;
+	int64_t n;
+	mst_err e;
+
+	query_init(&q, db, "SELECT EXISTS (SELECT 1 FROM barred WHERE owner = ?1)");
+	query_text(&q, owner);
+	if ((e = query_one_int(&q, &n)) == MST_OK)
+		*out = n != 0;
+	return e;
+}
+
+mst_err
+barred_list(struct db *db, struct arena *a, struct barred **out, size_t *count)
+{
+	struct barred *rows = NULL, *b;
+	struct query q;
+	size_t n = 0;
+	mst_err e;
+
+	query_init(&q, db, "SELECT owner, at, by, reason FROM barred ORDER BY owner");
+	while (query_row(&q)) {
+		if ((rows = rows_add(&q, a, rows, &n, sizeof(*rows))) == NULL)
+			break;
+		b = &rows[n - 1];
+		b->owner = row_text(&q, a);
+		b->at = row_int(&q);
+		b->by = row_text(&q, a);
+		b->reason = row_text(&q, a);
+	}
+	if ((e = query_end(&q)) != MST_OK)
+		return e;
+	*out = rows;
+	*count = n;
+	return MST_OK;
 }
 
 mst_err

@@ -41,6 +41,37 @@ MST_MUST_USE mst_err cert_by_serial(
 MST_MUST_USE mst_err cert_revoke(struct db *db, mst_span serial, int reason,
     int64_t now); /* MST_E_CONFLICT when it is already; an ORDERED one may be: a crash may have come
                      after its signature */
+/* Whose certificates: a device's, or, where that is 0, a plain client's by its identity. */
+struct cert_owner {
+	int64_t device;
+	const char *identity;
+};
+/*
+ * Every certificate and every waiting order of the owner that has not ended
+ * and is not revoked, but the row keep (0: none). *count: how many.
+ */
+MST_MUST_USE mst_err cert_revoke_owner(struct db *db, const struct cert_owner *o, int64_t keep,
+    int reason, int64_t now, size_t *count);
+/*
+ * What a device's first certificate after a bootstrap puts out of date (reason
+ * superseded): whatever else it has of the same CA, and what it was given by
+ * any CA before its present voucher.
+ */
+MST_MUST_USE mst_err cert_supersede(struct db *db, int64_t device, const char *ca, int64_t keep,
+    int64_t voucher_at, int64_t now, size_t *count);
+
+/* Plain clients that an operator shut out, by identity ("basic:alice"). */
+struct barred {
+	const char *owner, *by, *reason;
+	int64_t at;
+};
+/* MST_E_CONFLICT when it is barred already. */
+MST_MUST_USE mst_err barred_add(struct db *db, const struct barred *b);
+MST_MUST_USE mst_err barred_delete(struct db *db, const char *owner); /* MST_E_NOT_FOUND */
+MST_MUST_USE mst_err barred_find(struct db *db, const char *owner, bool *out);
+MST_MUST_USE mst_err barred_list(
+    struct db *db, struct arena *a, struct barred **out, size_t *count);
+
 /* Newest first; device 0: all; before id (0: from the newest); at most limit. */
 MST_MUST_USE mst_err cert_rows(struct db *db, struct arena *a, int64_t device, int64_t before,
     size_t limit, struct cert_row **out, size_t *count);
@@ -51,6 +82,9 @@ MST_MUST_USE mst_err cert_rows(struct db *db, struct arena *a, int64_t device, i
  */
 MST_MUST_USE mst_err cert_revoked(struct db *db, struct arena *a, const char *ca, int64_t now,
     struct cert_row **out, size_t *count);
+
+/* Was a certificate of that CA revoked at that second or later? */
+MST_MUST_USE mst_err cert_revoked_since(struct db *db, const char *ca, int64_t since, bool *out);
 
 struct crl_row {
 	int64_t number, this_update, next_update;

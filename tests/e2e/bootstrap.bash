@@ -133,12 +133,16 @@ revoked_is_refused() {
 	want "and says why" grep -q 'certificate revoked' "$W/verify"
 }
 second_life() {
+	local old
+	old=$(cert_serial D-1)
 	want "factory-reset" agent D-1 factory-reset
 	want "nothing is left" test ! -e "$(ldevid D-1)"
 	want "it joins again" join D-1
 	same "both lives are in the log" 2 "$(factory inventory log D-1 --json | jq length)"
 	same "active" active "$(device_field D-1 state)"
 	want "the judge says so" test "$(device_field D-1 audit_verdict)" != bad
+	same "the certificate of the first life" "revoked 4" "$(site cert show "$old" --json | jq -r '"\(.state) \(.revoke_reason)"')"
+	want "the new one is another" test "$(cert_serial D-1)" != "$old"
 }
 jws_voucher() {
 	sed -i '1i voucher = "jws"' "$W/devices/D-5/agent.conf"

@@ -208,6 +208,90 @@ stored_CRL_is_shown_after_a_restart_and_numbers_go_on(void **state)
 	assert_int_equal(crl_number(crl()), crl_number(first) + 1);
 }
 
+struct revoking {
+	struct cert_owner owner;
+	size_t count;
+};
+
+static mst_err
+revoke_all(struct db *db, void *arg)
+{
+	struct revoking *r = arg;
+
+	return cert_revoke_owner(db, &r->owner, 0, 1, clock_wall(), &r->count);
+}
+
+static size_t
+entries(mst_span der)
+{
+	const unsigned char *p = der.ptr;
+	X509_CRL *c = d2i_X509_CRL(NULL, &p, (long)der.len);
+	STACK_OF(X509_REVOKED) *list = X509_CRL_get_REVOKED(c);
+	size_t n = list != NULL ? (size_t)sk_X509_REVOKED_num(list) : 0;
+
+	X509_CRL_free(c);
+	return n;
+}
+
+/* A4: all of an owner at once is recorded by a job, and published by one new CRL. */
+static void
+refresh_publishes_what_a_job_revoked_A4(void **state)
+{
+	struct ca_order o = order("dev1"), p = order("dev2");
+	struct answer a = issue(&o), b = issue(&p), done = { 0 };
+	struct revoking r = { .owner = { o.device, o.identity } };
+
+	(void)state;
+	assert_int_equal(a.e, MST_OK);
+	assert_int_equal(b.e, MST_OK);
+	ca_crl_start(cal);
+	assert_int_equal(entries(crl()), 0);
+	assert_int_equal(store_write_wait(store, revoke_all, &r), MST_OK);
+	assert_true(r.count >= 1);
+	ca_crl_refresh(cal, on_simple, &done);
+	assert_int_equal(done.calls, 0);
+	wait_for(&done.calls, 1);
+	assert_int_equal(done.e, MST_OK);
+	assert_int_equal(entries(crl()), r.count);
+	ca_crl_refresh(cal, NULL, NULL); /* nobody waits for this one */
+	ca_crl_refresh(cal, on_simple, &done);
+	wait_for(&done.calls, 2);
+}
+
+static void
+refresh_without_a_CRL_loop_says_so(void **state)
+{
+	struct answer done = { 0 };
+
+	(void)state;
+	ca_crl_refresh(cal, on_simple, &done);
+	wait_for(&done.calls, 1);
+	assert_int_equal(done.e, MST_E_EST_CA);
+}
+
+/* A crash between a revocation and its CRL: the next start makes up for it. */
+static void
+start_publishes_what_was_revoked_after_the_CRL_A4(void **state)
+{
+	struct ca_order o = order("dev1");
+	struct answer a = issue(&o);
+	struct revoking r = { .owner = { o.device, o.identity } };
+	mst_span first, second;
+
+	(void)state;
+	ca_crl_start(cal);
+	first = crl();
+	assert_int_equal(a.e, MST_OK);
+	assert_int_equal(store_write_wait(store, revoke_all, &r), MST_OK);
+	close_ca();
+	open_ca();
+	ca_crl_start(cal);
+	do
+		turn();
+	while (mst_span_eq(second = crl(), first));
+	assert_int_equal(entries(second), r.count);
+}
+
 static void
 CRL_that_fails_is_tried_again_after_a_minute(void **state)
 {
@@ -421,6 +505,9 @@ main(void)
 		GOOD(many_revocations_at_once_are_all_on_the_CRL),
 		GOOD(CRL_is_renewed_at_half_its_life_with_a_higher_number),
 		GOOD(stored_CRL_is_shown_after_a_restart_and_numbers_go_on),
+		GOOD(refresh_publishes_what_a_job_revoked_A4),
+		GOOD(refresh_without_a_CRL_loop_says_so),
+		GOOD(start_publishes_what_was_revoked_after_the_CRL_A4),
 		GOOD(CRL_that_fails_is_tried_again_after_a_minute),
 		GOOD(cacerts_of_a_root_is_the_root_P1),
 		GOOD(intermediate_CA_shows_its_root_and_issues_P3),

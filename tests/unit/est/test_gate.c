@@ -149,6 +149,11 @@ BEND(label_plain_renews, ldevid(w); w->client.row.device = 0; w->in.device = NUL
      w->in.manufacturer = NULL; w->in.user = "alice"; lab(w))
 BEND(label_plain_renews_named, label_plain_renews(w);
      w->profile.users = (struct est_names){ alice, 1 })
+BEND(barred_plain, anonymous(w); w->in.basic = EST_BASIC_PROVED; w->in.barred = true)
+BEND(barred_plain_keygen, barred_plain(w); w->in.op = EST_KEYGEN)
+BEND(barred_plain_renews, plain_renews(w); w->in.barred = true)
+BEND(barred_plain_enrols, plain_enrols(w); w->in.barred = true)
+BEND(barred_absent, anonymous(w); w->in.basic = EST_BASIC_ABSENT; w->in.barred = true)
 BEND(anonymous_off, anonymous(w))
 BEND(anonymous_absent, anonymous(w); w->in.basic = EST_BASIC_ABSENT)
 BEND(anonymous_proved, anonymous(w); w->in.basic = EST_BASIC_PROVED)
@@ -222,6 +227,11 @@ static const struct row rows[] = {
 	ROW(label_plain_maker, "U2", MST_E_EST_LABEL_DENIED),
 	ROW(label_plain_renews, "U2", MST_E_EST_LABEL_DENIED),
 	ROW(label_plain_renews_named, "U2", MST_OK),
+	ROW(barred_plain, "A4", MST_E_EST_BARRED),
+	ROW(barred_plain_keygen, "A4", MST_E_EST_BARRED),
+	ROW(barred_plain_renews, "A4", MST_E_EST_BARRED),
+	ROW(barred_plain_enrols, "A4", MST_E_EST_BARRED),
+	ROW(barred_absent, "A2", MST_E_HTTP_AUTH),
 	ROW(anonymous_off, "EST-8", MST_E_TLS_NO_CLIENT_CERT),
 	ROW(anonymous_absent, "A2", MST_E_HTTP_AUTH),
 	ROW(anonymous_proved, "A2", MST_OK),

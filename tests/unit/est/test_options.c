@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -266,6 +267,136 @@ label_refuses_devices_of_others_U2(void **state)
 	expect(dev.idevid, dev.key, EST "/lab/simpleenroll",
 	    csr_text(&site, a_key("P-256 a"), POLICY), NULL, MST_E_EST_LABEL_DENIED);
 	assert_int_equal(site_last_trail(&site, dev.id).err, MST_E_EST_LABEL_DENIED);
+}
+
+static mst_err
+bar_alice(struct db *db, void *arg)
+{
+	(void)arg;
+	return barred_add(db, &(struct barred){ .owner = "basic:alice", .at = 1, .by = "root" });
+}
+
+static mst_err
+unbar_alice(struct db *db, void *arg)
+{
+	(void)arg;
+	return barred_delete(db, "basic:alice");
+}
+
+/* A4: who is barred gets nothing, by password or by what it still holds; others do. */
+static void
+barred_user_gets_nothing_A4(void **state)
+{
+	struct reply r;
+	X509 *cert;
+
+	(void)state;
+	site.config.basic_file = users;
+	opened();
+	r = post_as(NULL, NULL, EST "/simpleenroll", csr_text(&site, a_key("P-256 a"), PLAIN),
+	    basic("alice", "sesame"));
+	cert = cert_of(&r);
+	reply_free(&r);
+	assert_int_equal(store_write_wait(site.store, bar_alice, NULL), MST_OK);
+	expect(NULL, NULL, EST "/simpleenroll", csr_text(&site, a_key("P-256 a"), PLAIN),
+	    basic("alice", "sesame"), MST_E_EST_BARRED);
+	expect(cert, a_key("P-256 a"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 b"), PLAIN), NULL, MST_E_EST_BARRED);
+	expect(cert, a_key("P-256 a"), EST "/simpleenroll",
+	    csr_text(&site, a_key("P-256 b"), PLAIN), NULL, MST_E_EST_BARRED);
+	r = post_as(NULL, NULL, EST "/simpleenroll",
+	    csr_text(&site, a_key("P-256 c"), "O=Acme,CN=carol"), basic("carol", "sesame"));
+	X509_free(cert_of(&r));
+	reply_free(&r);
+	assert_int_equal(store_write_wait(site.store, unbar_alice, NULL), MST_OK);
+	r = post_as(cert, a_key("P-256 a"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 b"), PLAIN), NULL);
+	X509_free(cert_of(&r));
+	reply_free(&r);
+	X509_free(cert);
+}
+
+static struct cert_row
+row_of(X509 *cert)
+{
+	const ASN1_INTEGER *n = X509_get0_serialNumber(cert);
+	struct cert_row row;
+
+	assert_int_equal(
+	    cert_by_serial(store_reader(site.store), site.arena,
+	        mst_span_of(ASN1_STRING_get0_data(n), (size_t)ASN1_STRING_length(n)), &row),
+	    MST_OK);
+	return row;
+}
+
+static X509 *
+enrolled(const char *op, EVP_PKEY *key, const char *san)
+{
+	struct csr_spec spec = { .key = key, .subject = POLICY };
+	struct reply r;
+	X509 *cert;
+
+	if (san != NULL)
+		csr_add_ext(&spec, NID_subject_alt_name, san, 0);
+	r = post_as(
+	    dev.idevid, dev.key, op, text_of(site.arena, csr_make(site.arena, &spec)), NULL);
+	cert = cert_of(&r);
+	reply_free(&r);
+	return cert;
+}
+
+/* SEC-3: a new bootstrap ends what was given before it, by whichever CA. */
+static void
+bootstrap_again_supersedes_former_certificates_SEC_3(void **state)
+{
+	X509 *old, *lab, *now;
+	struct device d;
+
+	(void)state;
+	opened();
+	old = enrolled(EST "/simpleenroll", a_key("P-256 a"), NULL);
+	lab = enrolled(EST "/lab/simpleenroll", a_key("P-256 b"), "DNS:sn-0042");
+	assert_int_equal(row_of(old).state, CERT_ISSUED); /* another CA's is no chain of its own */
+	d = site_device_row(&site, dev.id);
+	d.state = DEVICE_VOUCHER;
+	d.voucher_at = time(NULL) + 10;
+	site_device_save(&site, &d);
+	now = enrolled(EST "/simpleenroll", a_key("P-256 c"), NULL);
+	assert_int_equal(row_of(old).state, CERT_REVOKED);
+	assert_int_equal(row_of(old).revoke_reason, 4); /* RFC 5280 5.3.1: superseded */
+	assert_int_equal(row_of(lab).state, CERT_REVOKED);
+	assert_int_equal(row_of(now).state, CERT_ISSUED);
+	expect(old, a_key("P-256 a"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 d"), POLICY), NULL, MST_E_TLS_LDEVID_REVOKED);
+	X509_free(old);
+	X509_free(lab);
+	X509_free(now);
+}
+
+/* J2: one chain at one CA; the same CSR again is the same link of it (C5). */
+static void
+second_first_certificate_supersedes_the_first_J2(void **state)
+{
+	X509 *one, *again, *two, *renewed;
+	struct reply r;
+
+	(void)state;
+	opened();
+	one = enrolled(EST "/simpleenroll", a_key("P-256 a"), NULL);
+	again = enrolled(EST "/simpleenroll", a_key("P-256 a"), NULL);
+	assert_int_equal(X509_cmp(one, again), 0);
+	assert_int_equal(row_of(one).state, CERT_ISSUED);
+	two = enrolled(EST "/simpleenroll", a_key("P-256 b"), NULL);
+	assert_int_equal(row_of(one).state, CERT_REVOKED);
+	r = post_as(two, a_key("P-256 b"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 c"), POLICY), NULL);
+	renewed = cert_of(&r);
+	reply_free(&r);
+	assert_int_equal(row_of(two).state, CERT_ISSUED); /* a renewal leaves it until it ends */
+	X509_free(one);
+	X509_free(again);
+	X509_free(two);
+	X509_free(renewed);
 }
 
 static void
@@ -735,6 +866,9 @@ main(void)
 		T(basic_names_of_the_line_A2),
 		T(label_is_for_whom_it_names_U2),
 		T(label_refuses_devices_of_others_U2),
+		T(barred_user_gets_nothing_A4),
+		T(bootstrap_again_supersedes_former_certificates_SEC_3),
+		T(second_first_certificate_supersedes_the_first_J2),
 		T(basic_user_has_no_device_name_EST_2),
 		T(basic_does_not_outvote_a_refused_certificate_A2),
 		T(basic_key_of_another_user_EST_2),

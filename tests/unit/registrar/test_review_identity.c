@@ -273,6 +273,95 @@ test_revoked_while_bootstrapping(void **state)
 	id_free(&ldevid);
 }
 
+static enum cert_state
+state_of(const struct id *ldevid)
+{
+	const ASN1_INTEGER *n = X509_get0_serialNumber(ldevid->cert);
+	struct cert_row row;
+
+	assert_int_equal(
+	    cert_by_serial(store_reader(site.store), site.a,
+	        mst_span_of(ASN1_STRING_get0_data(n), (size_t)ASN1_STRING_length(n)), &row),
+	    MST_OK);
+	return row.state;
+}
+
+static const char *
+number_of(const struct id *ldevid)
+{
+	const ASN1_INTEGER *n = X509_get0_serialNumber(ldevid->cert);
+	char *hex = arena_alloc(site.a, 64);
+
+	for (int i = 0; i < ASN1_STRING_length(n) && i < 20; i++)
+		snprintf(hex + 2 * i, 3, "%02x", ASN1_STRING_get0_data(n)[i]);
+	return hex;
+}
+
+/* A4: one certificate of a device tells on the device: the others go with it. */
+static void
+test_revoke_takes_all(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id one, two;
+
+	(void)state;
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RS="))).status, 200);
+	one = site_ldevid(serial);
+	two = site_ldevid(serial);
+	command(arena_printf(
+	    site.a, "{\"verb\":\"cert.revoke\",\"args\":{\"serial\":\"%s\"}}\n", number_of(&two)));
+	assert_int_equal(state_of(&one), CERT_REVOKED);
+	assert_int_equal(state_of(&two), CERT_REVOKED);
+	assert_int_equal(site_row(serial).state, DEVICE_REVOKED);
+	id_free(&one);
+	id_free(&two);
+}
+
+/* --only: what was lost is one certificate, and the device is as good as before. */
+static void
+test_revoke_only_takes_one(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id one, two;
+
+	(void)state;
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RT="))).status, 200);
+	one = site_ldevid(serial);
+	two = site_ldevid(serial);
+	command(arena_printf(site.a,
+	    "{\"verb\":\"cert.revoke\",\"args\":{\"serial\":\"%s\",\"only\":true}}\n",
+	    number_of(&one)));
+	assert_int_equal(state_of(&one), CERT_REVOKED);
+	assert_int_equal(state_of(&two), CERT_ISSUED);
+	assert_int_not_equal(site_row(serial).state, DEVICE_REVOKED);
+	id_free(&one);
+	id_free(&two);
+}
+
+/* SEC-4: a device that is refused keeps nothing that this site certified. */
+static void
+test_reject_takes_all(void **state)
+{
+	const char *serial;
+	const struct id *d = site_device(&serial);
+	struct id one, two;
+
+	(void)state;
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RU="))).status, 200);
+	one = site_ldevid(serial);
+	two = site_ldevid(serial);
+	command(arena_printf(
+	    site.a, "{\"verb\":\"device.reject\",\"args\":{\"serial\":\"%s\"}}\n", serial));
+	assert_int_equal(site_row(serial).state, DEVICE_RETIRED);
+	assert_int_equal(state_of(&one), CERT_REVOKED);
+	assert_int_equal(state_of(&two), CERT_REVOKED);
+	assert_int_equal(site_ask(d, site_pvr(d, serial, N("RV="))).status, 406);
+	id_free(&one);
+	id_free(&two);
+}
+
 static int
 setup(void **state)
 {
@@ -310,6 +399,11 @@ main(void)
 		    start_good, NULL, NULL },
 		{ "A4 revoked while it bootstraps again", test_revoked_while_bootstrapping,
 		    start_good, NULL, NULL },
+		{ "A4 revoking one of a device revokes all", test_revoke_takes_all, start_good,
+		    NULL, NULL },
+		{ "A4 revoking one only", test_revoke_only_takes_one, start_good, NULL, NULL },
+		{ "SEC-4 a rejected device holds nothing", test_reject_takes_all, start_good, NULL,
+		    NULL },
 		{ "ID-8 another issuer's serial is another device",
 		    test_another_issuer_is_another_device, start_good, NULL, NULL },
 		{ "ID-8 a listed device is one device", test_listed_device_is_one_device,

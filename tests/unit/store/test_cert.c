@@ -444,6 +444,145 @@ crl_keeps_32(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, world_db, world_gone)
 
+/* Orders n of an owner: certificates that may be revoked. */
+static struct cert_row
+held(struct world *w, int n, int64_t device, const char *identity, const char *ca, int64_t at)
+{
+	struct cert_row c = order(w, n);
+
+	c.device = device;
+	c.identity = identity;
+	c.ca = ca;
+	c.ordered_at = at;
+	assert_int_equal(cert_order(w->db, &c), MST_OK);
+	assert_int_equal(cert_issued(w->db, c.id, serial_of(w, n), at), MST_OK);
+	return c;
+}
+
+static int
+reason_of(struct world *w, int n)
+{
+	struct cert_row got;
+
+	assert_int_equal(cert_by_serial(w->db, w->a, serial_of(w, n), &got), MST_OK);
+	return got.state == CERT_REVOKED ? got.revoke_reason : -1;
+}
+
+static void
+cert_revoke_owner_takes_all_of_a_device_and_no_more_A4(void **state)
+{
+	struct world *w = *state;
+	int64_t d = some_device(w, w->db, "S"), other = some_device(w, w->db, "T");
+	struct cert_row waiting = order(w, 4);
+	size_t n;
+
+	(void)held(w, 1, d, "x", "", 10);
+	(void)held(w, 2, d, "x", "lab", 20);
+	(void)held(w, 3, other, "x", "", 20);
+	waiting.device = d;
+	assert_int_equal(cert_order(w->db, &waiting), MST_OK);
+	(void)held(w, 5, 0, "x", "", 20);
+	assert_int_equal(cert_revoke(w->db, serial_of(w, 2), 5, 30), MST_OK);
+	assert_int_equal(
+	    cert_revoke_owner(w->db, &(struct cert_owner){ .device = d }, 0, 1, 40, &n), MST_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(reason_of(w, 1), 1);
+	assert_int_equal(reason_of(w, 2), 5); /* as it was */
+	assert_int_equal(reason_of(w, 3), -1);
+	assert_int_equal(reason_of(w, 4), 1); /* nor is what waits signed any more */
+	assert_int_equal(reason_of(w, 5), -1);
+	assert_int_equal(
+	    cert_revoke_owner(w->db, &(struct cert_owner){ .device = d }, 0, 1, 40, &n), MST_OK);
+	assert_int_equal(n, 0);
+}
+
+static void
+cert_revoke_owner_takes_all_of_a_plain_client_A4(void **state)
+{
+	struct world *w = *state;
+	struct cert_owner alice = { 0, "basic:alice" };
+	struct cert_row kept;
+	size_t n;
+
+	(void)held(w, 1, 0, "basic:alice", "", 10);
+	kept = held(w, 2, 0, "basic:alice", "lab", 10);
+	(void)held(w, 3, 0, "basic:alicia", "", 10);
+	(void)held(w, 4, some_device(w, w->db, "S"), "basic:alice", "", 10);
+	assert_int_equal(cert_revoke_owner(w->db, &alice, kept.id, 0, 40, &n), MST_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(cert_revoke_owner(w->db, &alice, 0, 0, 201, &n), MST_OK);
+	assert_int_equal(n, 0); /* it has ended */
+	assert_int_equal(cert_revoke_owner(w->db, &alice, 0, 0, 200, &n), MST_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(reason_of(w, 3), -1);
+	assert_int_equal(reason_of(w, 4), -1);
+}
+
+static void
+cert_supersede_is_of_this_ca_or_before_the_voucher_SEC_3(void **state)
+{
+	struct world *w = *state;
+	int64_t d = some_device(w, w->db, "S");
+	struct cert_row now;
+	size_t n;
+
+	(void)held(w, 1, d, "x", "", 50);
+	(void)held(w, 2, d, "x", "lab", 49);
+	(void)held(w, 3, d, "x", "lab", 50);
+	now = held(w, 4, d, "x", "", 60);
+	assert_int_equal(cert_supersede(w->db, d, "", now.id, 50, 60, &n), MST_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(reason_of(w, 1), 4);
+	assert_int_equal(reason_of(w, 2), 4);
+	assert_int_equal(reason_of(w, 3), -1);
+	assert_int_equal(reason_of(w, 4), -1);
+}
+
+static void
+cert_revoked_since_is_per_ca_and_to_the_second(void **state)
+{
+	struct world *w = *state;
+	bool yes;
+
+	(void)held(w, 1, 0, "x", "lab", 10);
+	assert_int_equal(cert_revoke(w->db, serial_of(w, 1), 0, 30), MST_OK);
+	assert_int_equal(cert_revoked_since(w->db, "lab", 30, &yes), MST_OK);
+	assert_true(yes);
+	assert_int_equal(cert_revoked_since(w->db, "lab", 31, &yes), MST_OK);
+	assert_false(yes);
+	assert_int_equal(cert_revoked_since(w->db, "", 0, &yes), MST_OK);
+	assert_false(yes);
+}
+
+static void
+barred_comes_back_and_goes_A4(void **state)
+{
+	struct world *w = *state;
+	struct barred b = { .owner = "basic:alice", .at = 7, .by = "root", .reason = "lost" },
+	              *rows;
+	size_t n;
+	bool yes;
+
+	assert_int_equal(barred_find(w->db, "basic:alice", &yes), MST_OK);
+	assert_false(yes);
+	assert_int_equal(barred_add(w->db, &b), MST_OK);
+	assert_int_equal(barred_add(w->db, &b), MST_E_CONFLICT);
+	assert_int_equal(barred_find(w->db, "basic:alice", &yes), MST_OK);
+	assert_true(yes);
+	assert_int_equal(barred_find(w->db, "basic:Alice", &yes), MST_OK);
+	assert_false(yes);
+	assert_int_equal(barred_list(w->db, w->a, &rows, &n), MST_OK);
+	assert_int_equal(n, 1);
+	assert_string_equal(rows[0].owner, "basic:alice");
+	assert_string_equal(rows[0].by, "root");
+	assert_string_equal(rows[0].reason, "lost");
+	assert_int_equal(rows[0].at, 7);
+	assert_int_equal(barred_delete(w->db, "basic:alice"), MST_OK);
+	assert_int_equal(barred_delete(w->db, "basic:alice"), MST_E_NOT_FOUND);
+	assert_int_equal(barred_find(w->db, "basic:alice", &yes), MST_OK);
+	assert_false(yes);
+}
+
 int
 main(void)
 {
@@ -480,6 +619,11 @@ main(void)
 		T(crl_latest_is_the_highest),
 		T(crl_number_must_grow_rfc5280_5_2_3),
 		T(crl_keeps_32),
+		T(cert_revoke_owner_takes_all_of_a_device_and_no_more_A4),
+		T(cert_revoke_owner_takes_all_of_a_plain_client_A4),
+		T(cert_supersede_is_of_this_ca_or_before_the_voucher_SEC_3),
+		T(cert_revoked_since_is_per_ca_and_to_the_second),
+		T(barred_comes_back_and_goes_A4),
 	};
 
 	return cmocka_run_group_tests_name("store cert", tests, NULL, NULL);
