@@ -2,6 +2,7 @@
 #include "host/password.h"
 #include "server/roles.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "server/est/est.h"
 #include "server/keys/keys.h"
 #include "server/masa/masa.h"
+#include "server/net/jpy.h"
 #include "server/net/net.h"
 #include "server/proxy/proxy.h"
 #include "server/proxy/udp.h"
@@ -50,6 +52,7 @@ struct roles {
 	struct ca_loop *ca_loops[LOOPS_MAX];
 	struct trust *trust;
 	struct registrar *registrar;
+	struct jpy *jpy;
 	struct est *est;
 	struct masa *masa;
 	struct proxy *proxy;
@@ -327,6 +330,59 @@ offer(struct roles *r, enum disco_what what, const char *listen, int port)
 	return e == MST_OK ? e : failed(e, "discovery", discovery_why());
 }
 
+/* Who is behind a loopback socket of the JPY port, which is opened after the CoAPS listener. */
+static bool
+behind_proxy(void *arg, const struct sockaddr_in6 *from, struct sockaddr_in6 *real)
+{
+	const struct roles *r = arg;
+
+	return r->jpy != NULL && jpy_peer(r->jpy, from, real);
+}
+
+static mst_err
+listen_jpy(struct roles *r, int coaps_port)
+{
+	const struct config_registrar *g = r->c->registrar;
+	struct jpy_config c = {
+		.listen = g->jpy, .connections = g->jpy_connections, .per_proxy = g->jpy_per_proxy
+	};
+	int port;
+	mst_err e = datagram_address(g->coaps, DATAGRAM_NAMES, &c.listener);
+
+	if (e != MST_OK)
+		return failed(e, g->coaps, "no address");
+	c.listener.sin6_port = htons((uint16_t)coaps_port);
+	if ((e = jpy_open(&c, r->net, &r->jpy, &port)) != MST_OK)
+		return failed(e, g->jpy, net_why());
+	log_line(LOG_INFO_, "registrar listens for join proxies on %s (UDP port %d)", g->jpy, port);
+	return offer(r, DISCO_REGISTRAR_JPY, g->jpy, port);
+}
+
+static mst_err
+listen_coaps(struct roles *r, const struct net_route *routes, size_t count)
+{
+	const struct config_registrar *g = r->c->registrar;
+	struct net_coaps c = { .name = "registrar",
+		.address = g->coaps,
+		.cert = r->registrar_tls.cert,
+		.key = r->registrar_tls.key,
+		.chain = r->registrar_tls.chain,
+		.routes = routes,
+		.route_count = count,
+		.hide = r->c->est != NULL && r->c->est->keygen ? NULL : "skg skc",
+		.alias = behind_proxy,
+		.alias_arg = r };
+	int port;
+	mst_err e = net_listen_coaps(r->net, &c, &port);
+
+	if (e != MST_OK)
+		return failed(e, g->coaps, net_why());
+	log_line(LOG_INFO_, "registrar listens for CoAPS on %s (UDP port %d)", g->coaps, port);
+	if ((e = offer(r, DISCO_REGISTRAR_COAPS, g->coaps, port)) != MST_OK || g->jpy == NULL)
+		return e;
+	return listen_jpy(r, port);
+}
+
 static mst_err
 listen_registrar(struct roles *r)
 {
@@ -346,6 +402,8 @@ listen_registrar(struct roles *r)
 	    r, "registrar", r->c->registrar->listen, &r->registrar_tls, all, n + m, &port);
 	if (e == MST_OK)
 		e = offer(r, DISCO_REGISTRAR_TLS, r->c->registrar->listen, port);
+	if (e == MST_OK && r->c->registrar->coaps != NULL)
+		e = listen_coaps(r, all, n + m);
 	if (e != MST_OK || r->c->registrar->announce == NULL)
 		return e;
 	if ((e = dnssd_open(&r->announcer)) == MST_OK)
@@ -676,6 +734,7 @@ roles_free(struct roles *r)
 	admin_free(r->admin);
 	proxy_close(r->proxy);
 	proxy_udp_close(r->proxy_udp);
+	jpy_close(r->jpy);
 	for (unsigned i = 0; i < LOOPS_MAX; i++)
 		if (r->ca_loops[i] != NULL)
 			ca_loop_free(r->ca_loops[i]);

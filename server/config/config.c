@@ -77,7 +77,7 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_STR("announce", NULL, CFGF_NODEFAULT), CFG_INT("masa_timeout_ms", 20000, CFGF_NONE),
 	CFG_INT("masa_concurrency", 16, CFGF_NONE), CFG_INT("retry_after", 10, CFGF_NONE),
 	CFG_BOOL("status_optional", cfg_false, CFGF_NONE), CFG_INT("device_rate", 30, CFGF_NONE),
-	CFG_STR("jpy", NULL, CFGF_NODEFAULT), CFG_INT("jpy_connections", 512, CFGF_NONE),
+	CFG_STR("coaps", NULL, CFGF_NODEFAULT), CFG_STR("jpy", NULL, CFGF_NODEFAULT), CFG_INT("jpy_connections", 512, CFGF_NONE),
 	CFG_INT("jpy_per_proxy", 64, CFGF_NONE), CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
 	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),
@@ -117,7 +117,7 @@ static cfg_opt_t proxy_opts[] = { CFG_STR("listen", "[::]:8444", CFGF_NONE),
 	CFG_INT("udp_idle_ms", 30000, CFGF_NONE), CFG_INT("udp_per_pledge", 2, CFGF_NONE),
 	CFG_INT("udp_per_interface", 10, CFGF_NONE), CFG_INT("udp_key_hours", 24, CFGF_NONE),
 	CFG_BOOL("udp_any_source", cfg_false, CFGF_NONE), CFG_END() };
-static cfg_opt_t discovery_opts[] = { CFG_STR_LIST("interfaces", "{}", CFGF_NONE),
+static cfg_opt_t discovery_opts[] = { CFG_STR_LIST("interfaces", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("registrar_interfaces", "{}", CFGF_NONE),
 	CFG_BOOL("coap", cfg_true, CFGF_NONE), CFG_BOOL("grasp", cfg_false, CFGF_NONE),
 	CFG_INT("leisure_ms", 5000, CFGF_NONE), CFG_INT("answers_per_source", 6, CFGF_NONE),
@@ -247,7 +247,10 @@ read_registrar(struct reader *r, cfg_t *c)
 	g->retry_after = cfg_getint(c, "retry_after");
 	g->status_optional = cfg_getbool(c, "status_optional") == cfg_true;
 	g->device_rate = cfg_getint(c, "device_rate");
+	g->coaps = text(r, c, "coaps");
 	g->jpy = text(r, c, "jpy");
+	if (g->jpy != NULL && g->coaps == NULL)
+		fail(r, c, MST_E_CONFIG_MISSING, "registrar: jpy needs coaps");
 	g->jpy_connections = cfg_getint(c, "jpy_connections");
 	g->jpy_per_proxy = cfg_getint(c, "jpy_per_proxy");
 	r->out->registrar = g;
