@@ -173,10 +173,26 @@ print_report(const json_t *r, int indent)
 	print_inner(r, "more", "Beside it, item", indent);
 }
 
+/* Its lines are its own; what a terminal would obey is escaped in it already. */
+static void
+print_diag(const json_t *report)
+{
+	const char *diag = text(report, "diag");
+
+	if (diag[0] != '\0')
+		puts("Diagnostic notation:");
+	while (*diag != '\0') {
+		size_t n = strcspn(diag, "\n");
+
+		printf("  %.*s\n", (int)n, diag);
+		diag += n + (diag[n] == '\n');
+	}
+}
+
 static int
 inspect_file(struct cli *c)
 {
-	struct inspect_options o = { .anchors = NULL };
+	struct inspect_options o = { .want = cli_flag(c, "diag") ? INSPECT_DIAG : 0 };
 	struct anchors *anchors = NULL;
 	json_t *report = NULL;
 	mst_span bytes;
@@ -199,10 +215,13 @@ inspect_file(struct cli *c)
 	if (e != MST_OK)
 		return cli_refuse(c, e, inspect_why());
 	failed = json_is_false(json_object_get(report, "verified"));
+	if (o.want != 0 && json_object_get(report, "diag") == NULL)
+		cli_say(c, "muster: --diag: this is no CBOR");
 	if (c->json) {
 		code = cli_print_json(c, report);
 	} else {
 		print_report(report, 0);
+		print_diag(report);
 		json_decref(report);
 	}
 	if (code == CLI_OK && failed) {
@@ -215,16 +234,17 @@ inspect_file(struct cli *c)
 static const struct cli_option options[] = {
 	{ "anchor", "FILE", "judge by this trust anchor, PEM; may be given several times" },
 	{ "now", "TIME", "judge as of this time (2026-11-23T09:00:00Z)" },
+	{ "diag", NULL, "CBOR in diagnostic notation, too (RFC 8949 section 8)" },
 	{ NULL, NULL, NULL },
 };
 
 const struct cli_command cmd_inspect[] = {
 	{ "inspect", NULL, "FILE", "what a file is, what its fields mean, what a check would say",
-	    "Takes certificates, IDevIDs, CSRs, CRLs, vouchers, voucher-requests, telemetry and "
-	    "audit "
-	    "logs as PEM, DER, base64, hex or JSON; - is standard input. With --anchor the exit "
-	    "code "
-	    "is 4 when it does not verify. A private key is named and never shown.",
+	    "Takes certificates, IDevIDs, CSRs, csrattrs, CRLs, vouchers, voucher-requests (CMS, "
+	    "JWS, COSE), telemetry, audit logs and any CBOR as PEM, DER, base64, hex, JSON or "
+	    "CBOR; - is standard input. With --anchor the exit code is 4 when it does not verify; "
+	    "what carries no certificate, such as a pledge's request in COSE, is judged by the "
+	    "keys of --anchor. A private key is named and never shown.",
 	    options, inspect_file },
 	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -227,10 +227,26 @@ try_public(const struct der_try *t, json_t **out)
 }
 
 static mst_err
+try_csrattrs(const struct der_try *t, json_t **out)
+{
+	struct report r;
+	mst_err e = begin(&r, t->a, t->o, t->depth, out);
+
+	if (e != MST_OK)
+		return e;
+	report_kind(&r, "csrattrs", "csrattrs", t->encoding);
+	e = inspect_csrattrs(&r, t->der);
+	if (e == MST_OK)
+		return end(&r, out);
+	report_drop(&r);
+	return e;
+}
+
+static mst_err
 inspect_der(const struct der_try *t, json_t **out)
 {
 	static mst_err (*const tries[])(const struct der_try *, json_t **) = { try_cert, try_csr,
-		try_crl, try_certs_only, try_cms, try_private, try_public };
+		try_crl, try_certs_only, try_cms, try_private, try_public, try_csrattrs };
 	mst_err e = MST_E_CONTENT_UNKNOWN;
 
 	if (t->der.len < 2 || t->der.ptr[0] != 0x30)
@@ -421,9 +437,13 @@ inspect_text_cbor(struct arena *a, mst_span bytes, const struct inspect_options 
 
 	if (e != MST_OK)
 		return e;
-	e = inspect_cose(&r, bytes, encoding);
+	e = inspect_voucher(&r, MST_MEDIA_COSE_CBOR, bytes, encoding);
 	if (e == MST_E_CONTENT_UNKNOWN)
 		e = inspect_cbor(&r, bytes, encoding);
+	if (e == MST_E_CONTENT_UNKNOWN)
+		e = inspect_any_cbor(&r, bytes, encoding);
+	else if (e == MST_OK && (o->want & INSPECT_DIAG) != 0)
+		inspect_diag(&r, bytes);
 	if (e == MST_OK)
 		return end(&r, out);
 	report_drop(&r);
@@ -463,7 +483,8 @@ inspect_bytes(struct arena *a, mst_span bytes, const struct inspect_options *o, 
 
 	if (e == MST_E_CONTENT_UNKNOWN && text.len > 0 && text.ptr[0] == '{')
 		return inspect_text_json(a, text, o, depth, encoding, out);
-	if (e == MST_E_CONTENT_UNKNOWN && bytes.len > 1 && bytes.ptr[0] >= 0x80)
+	if (e == MST_E_CONTENT_UNKNOWN && bytes.len > 0 &&
+	    (bytes.ptr[0] >= 0x80 || (o->want & INSPECT_DIAG) != 0))
 		e = inspect_text_cbor(a, bytes, o, depth, encoding, out);
 	return e;
 }
@@ -603,9 +624,11 @@ inspect_message(struct arena *a, mst_span bytes, enum mst_media *media, mst_span
 	b.len = 0;
 	if (mst_base64_decode(text, MST_BASE64_SPACE | MST_BASE64_URL, &b) == MST_OK) {
 		*message = mst_buf_span(&b);
+		if (b.len > 0 && b.ptr[0] >= 0x80)
+			*media = MST_MEDIA_COSE_CBOR;
 		return MST_OK; /* what it is, opening it will tell */
 	}
-	inspect_say("neither CMS (DER, PEM or base64) nor JWS in JSON");
+	inspect_say("neither CMS, JWS in JSON nor COSE, as it is or in PEM, base64 or hex");
 	return MST_E_CONTENT_UNKNOWN;
 }
 

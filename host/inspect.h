@@ -15,21 +15,29 @@
 
 #define INSPECT_BYTES_MAX (4u << 20)
 
+enum inspect_want { INSPECT_DIAG = 1 }; /* CBOR in diagnostic notation (RFC 8949 8) */
+
 struct inspect_options {
 	const struct anchors *anchors; /* NULL: nothing is judged by anchors */
 	struct mst_clock clock;
+	unsigned want; /* set of enum inspect_want */
+	/* certificates beside: of COSE, which may carry none, a signer may be among them; or NULL
+	 */
+	const STACK_OF(X509) *known;
 };
 
 /*
  * Recognise and explain. PEM (with text around it), DER, base64 or hex of DER,
  * JSON and CBOR are taken. *out is a new object (json_decref):
- *   kind      certificate, certificates, csr, crl, voucher, voucher-request,
- *             audit-log, telemetry, jws-header, public-key, private-key
+ *   kind      certificate, certificates, csr, csrattrs, crl, voucher,
+ *             voucher-request, audit-log, telemetry, jws-header, public-key,
+ *             private-key, cbor
  *   format    x509, pkcs7, pkcs10, cms+json, jws+json, cose+cbor, json, cbor, ...
  *   encoding  pem, der, base64, hex, json, compact, cbor
  *   fields    [{name, value, words, clause}]
  *   checks    [{check, ok, code, name, clause, words}]; ok null: not judged
  *   verified  with anchors only: all that a verifier must hold good is good
+ *   diag      CBOR: its diagnostic notation, if wanted or nothing else is known
  *   prior, chain, certificates, more: reports of what lies inside or beside
  * MST_E_CONTENT_UNKNOWN when nothing fits, MST_E_SPACE, MST_E_NOMEM;
  * inspect_why() has words. What is recognised but damaged is reported, not

@@ -67,11 +67,23 @@ void inspect_x509(struct report *r, X509 *cert, const STACK_OF(X509) *beside);
 void inspect_profile(struct report *r, X509 *cert);
 void inspect_csr(struct report *r, X509_REQ *csr);
 void inspect_crl(struct report *r, X509_CRL *crl);
-/* media CMS or JWS with the signed message, or NONE with the bare JSON. MST_E_CONTENT_UNKNOWN when
- * there is no voucher in it. */
+/* EST's CsrAttrs (RFC 8951 4, RFC 9908). MST_E_CONTENT_UNKNOWN when der is none. */
+MST_MUST_USE mst_err inspect_csrattrs(struct report *r, mst_span der);
+/* media CMS, JWS or COSE with the signed message, or NONE with the bare JSON or CBOR.
+ * MST_E_CONTENT_UNKNOWN when there is no voucher in it. */
 MST_MUST_USE mst_err inspect_voucher(
     struct report *r, enum mst_media media, mst_span message, const char *encoding);
-MST_MUST_USE mst_err inspect_cose(struct report *r, mst_span message, const char *encoding);
+/* What is signed, not believed: media NONE when the message is the bare content.
+ * MST_E_CONTENT_UNKNOWN when there is no voucher in it. */
+MST_MUST_USE mst_err inspect_cose_payload(
+    mst_span message, enum mst_media *media, mst_span *payload, enum mst_voucher_kind *kind);
+/* False when no certificate came along. */
+bool inspect_cose_headers(struct report *r, mst_span message, enum mst_voucher_kind kind);
+/* A certificate in a line, for people. */
+const char *inspect_cert_words(struct arena *a, mst_span der);
+/* Any CBOR at all. MST_E_CONTENT_UNKNOWN when it is none. */
+MST_MUST_USE mst_err inspect_any_cbor(struct report *r, mst_span bytes, const char *encoding);
+void inspect_diag(struct report *r, mst_span bytes);
 /* Telemetry, audit log, JWS header. */
 MST_MUST_USE mst_err inspect_json(struct report *r, mst_span text, const char *encoding);
 /* CBOR telemetry. */

@@ -10,12 +10,8 @@
 #include "host/envelope.h"
 #include "host/json.h"
 #include "muster/base64.h"
-#include "muster/cbor.h"
 
 #define PAYLOAD_MAX 98304u
-#define COSE_SIGN1_TAG 18
-#define SID_VOUCHER 2451
-#define SID_REQUEST 2501
 
 static const struct json_limits payload_limits = { PAYLOAD_MAX, 8, 64 };
 
@@ -24,6 +20,9 @@ struct subject {
 	enum mst_voucher_kind kind;
 	mst_span payload;
 	struct mst_voucher_claims claims;
+	bool cbor; /* the payload, not JSON */
+	bool old; /* CBOR of a draft: its claims are read, and refused */
+	bool certs; /* some came along */
 	mst_err parse; /* of the payload */
 	mst_err open; /* of the envelope */
 	struct envelope env; /* when open is MST_OK */
@@ -197,9 +196,9 @@ inspect_claims(struct arena *a, const struct mst_voucher_claims *c)
 	return o;
 }
 
-/* A certificate in a claim, for people: the base64 is in "claims". */
-static const char *
-cert_words(struct arena *a, mst_span der)
+/* The base64 of a claim is in "claims". */
+const char *
+inspect_cert_words(struct arena *a, mst_span der)
 {
 	X509 *cert;
 	const char *text;
@@ -227,9 +226,9 @@ report_claims(struct report *r, const struct mst_voucher_claims *c)
 		if (json_is_boolean(value))
 			text = json_is_true(value) ? "true" : "false";
 		if (strcmp(name, "pinned-domain-cert") == 0)
-			text = cert_words(r->a, c->pinned_cert);
+			text = inspect_cert_words(r->a, c->pinned_cert);
 		if (strcmp(name, "proximity-registrar-cert") == 0)
-			text = cert_words(r->a, c->proximity_cert);
+			text = inspect_cert_words(r->a, c->proximity_cert);
 		if (strcmp(name, "prior-signed-voucher-request") == 0)
 			text = arena_printf(r->a, "%zu bytes, see below", c->prior_request.len);
 		report_text(
@@ -247,14 +246,17 @@ report_signer(struct report *r, const struct subject *s)
 
 	if (s->open != MST_OK)
 		return;
-	report_text(r, "signer", cert_subject(r->a, env->signer), "RFC 5652 5.3",
-	    "who signed, by the certificate that came with it");
+	report_text(r, "signer", cert_subject(r->a, env->signer),
+	    s->media == MST_MEDIA_COSE_CBOR ? "RFC 9360 2" : "RFC 5652 5.3",
+	    s->certs ? "who signed, by the certificate that came with it"
+	             : "who signed, by a certificate that was known beside");
 	report_text(r, "signer-issuer", text_name(r->a, X509_get_issuer_name(env->signer)),
 	    "RFC 5280 4.1.2.4", "and who vouches for that");
 	report_text(r, "signer-until", text_time(r->a, time_of(X509_get0_notAfter(env->signer))),
 	    "RFC 5280 4.1.2.5", "the signer's certificate ends");
-	report_text(r, "certificates", arena_printf(r->a, "%d", sk_X509_num(env->certs)),
-	    "RFC 5652 5.1", "came with it");
+	if (s->media != MST_MEDIA_COSE_CBOR)
+		report_text(r, "certificates", arena_printf(r->a, "%d", sk_X509_num(env->certs)),
+		    "RFC 5652 5.1", "came with it");
 	report_time(r, "signing-time", env->signing_time, "RFC 5652 11.3", "by the signer's clock");
 	if (s->media == MST_MEDIA_CMS_JSON)
 		report_text(r, "content-type", env->id_data ? "id-data" : "id-ct-animaJSONVoucher",
@@ -263,6 +265,30 @@ report_signer(struct report *r, const struct subject *s)
 }
 
 /* --- what checks would say --- */
+
+/* Does a certificate carry this serial number by any of the rules? */
+static bool
+bears_serial(struct arena *a, X509 *cert, mst_span serial)
+{
+	static const enum cert_serial_rule rules[] = { CERT_SERIAL_SUBJECT,
+		CERT_SERIAL_SAN_HWMODULE, CERT_SERIAL_CN };
+	mst_span found;
+
+	for (size_t i = 0; i < 3; i++)
+		if (cert_device_serial(a, cert, rules[i], &found) == MST_OK &&
+		    mst_span_eq(found, serial))
+			return true;
+	return false;
+}
+
+static bool
+one_bears(struct arena *a, const STACK_OF(X509) *certs, mst_span serial)
+{
+	for (int i = 0; certs != NULL && i < sk_X509_num(certs); i++)
+		if (bears_serial(a, sk_X509_value(certs, i), serial))
+			return true;
+	return false;
+}
 
 static void
 check_signature(struct report *r, const struct subject *s)
@@ -273,11 +299,40 @@ check_signature(struct report *r, const struct subject *s)
 	if (s->media == MST_MEDIA_NONE)
 		report_check(r, "signature", OUTCOME_BAD, MST_E_VOUCHER_SIGNATURE, NULL,
 		    "there is none: this is the bare content");
+	else if (e == MST_E_VOUCHER_SIGNATURE && !s->certs && r->o->anchors == NULL &&
+	         !one_bears(r->a, r->o->known, s->claims.serial))
+		report_check(r, "signature", OUTCOME_OPEN, MST_OK, "RFC 9052 4.4",
+		    "no certificate came with it: give the signer's with --anchor");
 	else
 		report_verdict(r, "signature", e, NULL,
-		    "made by the certificate that came with it; whether that may, the signer check "
-		    "says",
+		    "made by the key of that certificate; whether it may, the signer check says",
 		    NULL);
+}
+
+static void
+free_stack(void *p)
+{
+	sk_X509_free((STACK_OF(X509) *)p);
+}
+
+/* What is known beside the message, and more; NULL when nothing is. Borrowed certificates. */
+static STACK_OF(X509) *
+together(struct report *r, const STACK_OF(X509) *x, const STACK_OF(X509) *y)
+{
+	const STACK_OF(X509) *both[] = { x, y };
+	STACK_OF(X509) *all = sk_X509_new_null();
+
+	for (size_t k = 0; all != NULL && k < 2; k++)
+		for (int i = 0; both[k] != NULL && i < sk_X509_num(both[k]); i++)
+			if (sk_X509_push(all, sk_X509_value(both[k], i)) <= 0)
+				break;
+	return arena_own(r->a, all, free_stack);
+}
+
+static const STACK_OF(X509) *
+anchors_or_none(const struct report *r)
+{
+	return r->o->anchors != NULL ? anchors_certs(r->o->anchors) : NULL;
 }
 
 static void
@@ -298,7 +353,8 @@ check_signer(struct report *r, const struct subject *s)
 	}
 	r->judged = true;
 	/* ID-4 for IDevIDs; CMS-9 for vouchers: by the anchors, never by what came along */
-	e = chain_verify(r->o->anchors, s->env.signer, s->env.certs, &r->o->clock,
+	e = chain_verify(r->o->anchors, s->env.signer, together(r, s->env.certs, r->o->known),
+	    &r->o->clock,
 	    pvr       ? CHAIN_NO_LEAF_TIME
 	    : voucher ? CHAIN_NOTHING_ELSE
 	              : 0,
@@ -372,38 +428,33 @@ proximity_fits(struct report *r, const struct subject *s, const struct mst_vouch
 	return fits;
 }
 
-/* Does a certificate carry this serial number by any of the rules? */
-static bool
-bears_serial(struct arena *a, X509 *cert, mst_span serial)
-{
-	static const enum cert_serial_rule rules[] = { CERT_SERIAL_SUBJECT,
-		CERT_SERIAL_SAN_HWMODULE, CERT_SERIAL_CN };
-	mst_span found;
-
-	for (size_t i = 0; i < 3; i++)
-		if (cert_device_serial(a, cert, rules[i], &found) == MST_OK &&
-		    mst_span_eq(found, serial))
-			return true;
-	return false;
-}
-
 /* requirements 8.4 step 10 */
 static void
 check_prior(struct report *r, const struct subject *s)
 {
 	const struct mst_voucher_claims *c = &s->claims;
 	mst_span text = c->prior_request;
+	struct inspect_options o = *r->o;
 	enum mst_media media;
 	struct envelope pvr;
 	json_t *inside;
 	mst_err e;
 
-	if (inspect_inside(r->a, text, r->o, r->depth + 1, &inside) == MST_OK)
+	/* COSE-4: the pledge's certificates are among the registrar's */
+	if (s->media == MST_MEDIA_COSE_CBOR && s->open == MST_OK)
+		o.known = s->env.certs;
+	if (inspect_inside(r->a, text, &o, r->depth + 1, &inside) == MST_OK)
 		json_object_set_new(r->top, "prior", inside);
 	e = inspect_message(r->a, c->prior_request, &media, &text);
 	if (e == MST_OK)
 		e = envelope_open(r->a, media, MST_VOUCHER_REQUEST, text,
-		    r->o->anchors != NULL ? anchors_certs(r->o->anchors) : NULL, &pvr);
+		    together(r, o.known, anchors_or_none(r)), &pvr);
+	if (e == MST_E_VOUCHER_SIGNATURE && media == MST_MEDIA_COSE_CBOR && r->o->anchors == NULL &&
+	    !one_bears(r->a, o.known, c->serial)) {
+		report_check(r, "prior-signature", OUTCOME_OPEN, MST_OK, "cBRSKI 9.2.2",
+		    "the x5bag should hold the pledge's certificate; it does not");
+		return;
+	}
 	if (e != MST_OK) {
 		report_check(r, "prior-signature", OUTCOME_BAD,
 		    e == MST_E_VOUCHER_SIGNATURE ? MST_E_PRIOR_SIGNATURE : MST_E_PRIOR_PARSE, NULL,
@@ -491,35 +542,75 @@ check_request(struct report *r, const struct subject *s)
 		    "no request of the pledge inside: nothing shows that a device asks");
 }
 
+static const char *
+format_of(const struct subject *s)
+{
+	switch (s->media) {
+	case MST_MEDIA_CMS_JSON: return "cms+json";
+	case MST_MEDIA_JWS_JSON: return "jws+json";
+	case MST_MEDIA_COSE_CBOR: return "cose+cbor";
+	case MST_MEDIA_NONE: break;
+	}
+	return s->cbor ? "cbor" : "json";
+}
+
+static void
+parse(struct report *r, struct subject *s)
+{
+	const unsigned old = (unsigned)MST_LEGACY_SIDS | (unsigned)MST_LEGACY_TYPES;
+
+	if (!s->cbor) {
+		s->parse = voucher_json_parse(r->a, s->payload, s->kind, &s->claims);
+		return;
+	}
+	s->parse = mst_voucher_cbor_parse(s->payload, s->kind, 0, &s->claims);
+	s->old = s->parse != MST_OK &&
+	         mst_voucher_cbor_parse(s->payload, s->kind, old, &s->claims) == MST_OK;
+}
+
+/* The payload and what it is about. */
+static mst_err
+begin(struct report *r, mst_span message, struct subject *s)
+{
+	mst_err e = MST_OK;
+
+	switch (s->media) {
+	case MST_MEDIA_CMS_JSON: e = cms_payload(r->a, message, &s->payload); break;
+	case MST_MEDIA_JWS_JSON: e = jws_payload(r->a, message, &s->payload); break;
+	case MST_MEDIA_COSE_CBOR:
+		s->cbor = true;
+		return inspect_cose_payload(message, &s->media, &s->payload, &s->kind);
+	case MST_MEDIA_NONE: break;
+	}
+	s->certs = true; /* or their absence is a fault */
+	return e != MST_OK ? e : kind_of(r->a, s->payload, &s->kind);
+}
+
 mst_err
 inspect_voucher(struct report *r, enum mst_media media, mst_span message, const char *encoding)
 {
 	struct subject s = { .media = media, .payload = message, .open = MST_E_VOUCHER_SIGNATURE };
-	mst_err e = MST_OK;
+	mst_err e = begin(r, message, &s);
 
-	if (media == MST_MEDIA_CMS_JSON)
-		e = cms_payload(r->a, message, &s.payload);
-	else if (media == MST_MEDIA_JWS_JSON)
-		e = jws_payload(r->a, message, &s.payload);
-	if (e != MST_OK || (e = kind_of(r->a, s.payload, &s.kind)) != MST_OK)
+	if (e != MST_OK)
 		return e;
-	report_kind(r, s.kind == MST_VOUCHER ? "voucher" : "voucher-request",
-	    media == MST_MEDIA_CMS_JSON   ? "cms+json"
-	    : media == MST_MEDIA_JWS_JSON ? "jws+json"
-	                                  : "json",
-	    encoding);
-	s.parse = voucher_json_parse(r->a, s.payload, s.kind, &s.claims);
-	if (media != MST_MEDIA_NONE)
-		s.open = envelope_open(r->a, media, s.kind, message,
-		    r->o->anchors != NULL ? anchors_certs(r->o->anchors) : NULL, &s.env);
-	if (s.parse == MST_OK)
+	report_kind(
+	    r, s.kind == MST_VOUCHER ? "voucher" : "voucher-request", format_of(&s), encoding);
+	if (s.media == MST_MEDIA_COSE_CBOR)
+		s.certs = inspect_cose_headers(r, message, s.kind);
+	parse(r, &s);
+	if (s.media != MST_MEDIA_NONE)
+		s.open = envelope_open(r->a, s.media, s.kind, message,
+		    together(r, r->o->known, anchors_or_none(r)), &s.env);
+	if (s.parse == MST_OK || s.old)
 		report_claims(r, &s.claims);
 	else
 		report_span(r, "payload", s.payload, NULL, "the content as it came");
 	report_signer(r, &s);
 	check_signature(r, &s);
 	if (s.parse != MST_OK) {
-		report_verdict(r, "data-model", s.parse, NULL, "", NULL);
+		report_verdict(r, "data-model", s.parse, NULL, "",
+		    s.old ? "the SIDs or types of an earlier draft" : NULL);
 		return MST_OK;
 	}
 	check_signer(r, &s);
@@ -527,62 +618,5 @@ inspect_voucher(struct report *r, enum mst_media media, mst_span message, const 
 		check_voucher(r, &s);
 	else
 		check_request(r, &s);
-	return MST_OK;
-}
-
-/* --- COSE: recognised only --- */
-
-static bool
-cbor_kind(mst_span payload, const char **kind)
-{
-	struct mst_cbor_reader c;
-	int64_t key = 0;
-
-	mst_cbor_init(&c, payload);
-	mst_cbor_map(&c);
-	if (!mst_cbor_key(&c, &key) || (key != SID_VOUCHER && key != SID_REQUEST))
-		return false;
-	*kind = key == SID_VOUCHER ? "voucher" : "voucher-request";
-	return true;
-}
-
-/* COSE_Sign1 is [protected, unprotected, payload, signature], tagged 18 or not (RFC 9052 4.2). */
-static bool
-cose_payload(mst_span message, mst_span *payload)
-{
-	struct mst_cbor_reader c;
-	mst_span whole = message;
-
-	if (whole.len > 0 && whole.ptr[0] == (0xc0 | COSE_SIGN1_TAG))
-		whole = mst_span_of(whole.ptr + 1, whole.len - 1);
-	mst_cbor_init(&c, whole);
-	mst_cbor_array(&c);
-	(void)mst_cbor_bytes(&c);
-	mst_cbor_skip(&c);
-	*payload = mst_cbor_bytes(&c);
-	(void)mst_cbor_bytes(&c);
-	mst_cbor_leave(&c);
-	return mst_cbor_end(&c) == MST_OK;
-}
-
-mst_err
-inspect_cose(struct report *r, mst_span message, const char *encoding)
-{
-	const char *kind = NULL, *format = "cose+cbor";
-	mst_span payload;
-
-	if (mst_cbor_validate(message) != MST_OK)
-		return MST_E_CONTENT_UNKNOWN;
-	if (!cose_payload(message, &payload) || !cbor_kind(payload, &kind)) {
-		if (!cbor_kind(message, &kind))
-			return MST_E_CONTENT_UNKNOWN;
-		format = "cbor";
-	}
-	report_kind(r, kind, format, encoding);
-	report_text(r, "size", arena_printf(r->a, "%zu bytes", message.len), NULL, NULL);
-	/* Not judged is not good: with anchors this is no success. */
-	report_check(r, "signature", r->o->anchors != NULL ? OUTCOME_BAD : OUTCOME_OPEN,
-	    MST_E_UNSUPPORTED, NULL,
-	    "this build recognises vouchers in CBOR but cannot read or verify them yet");
 	return MST_OK;
 }

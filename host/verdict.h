@@ -28,7 +28,7 @@ struct verdict {
 	struct mst_voucher voucher; /* when accepted */
 };
 
-/* file: the message as DER, PEM, base64 or hex of CMS, or JWS in JSON. */
+/* file: CMS as DER, PEM, base64 or hex, JWS in JSON, or COSE as it is, base64 or hex. */
 void verdict_voucher(
     struct arena *a, mst_span file, const struct verdict_want *want, struct verdict *out);
 

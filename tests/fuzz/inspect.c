@@ -35,7 +35,9 @@ anchors(void)
 static void
 report(mst_span bytes, const struct anchors *by)
 {
-	const struct inspect_options o = { by, { MST_CLOCK_TRUSTED, 1800000000 } };
+	const struct inspect_options o = {
+		.anchors = by, .clock = { MST_CLOCK_TRUSTED, 1800000000 }, .want = INSPECT_DIAG
+	};
 	struct arena *a = arena_new(32u << 20);
 	json_t *out = NULL;
 	char *text;

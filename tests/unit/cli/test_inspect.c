@@ -57,7 +57,17 @@ static const struct row {
 	{ "brski-cose/voucher.hex", "voucher", "cose+cbor" },
 	{ "brski-cose/pvr.hex", "voucher-request", "cose+cbor" },
 	{ "brski-cose/rvr.hex", "voucher-request", "cose+cbor" },
+	{ "brski-cose/voucher-nonsigned.hex", "voucher", "cbor" },
+	{ "brski-cose/pvr-nonsigned.hex", "voucher-request", "cbor" },
+	{ "brski-cose/rvr-nonsigned.hex", "voucher-request", "cbor" },
 	{ "brski-cose/pledge.der", CERT },
+	{ "csrattrs/harkins01.csrattr.b64", "csrattrs", "csrattrs" },
+	{ "csrattrs/harkins02.csrattr.b64", "csrattrs", "csrattrs" },
+	{ "csrattrs/harkins03.csrattr.der", "csrattrs", "csrattrs" },
+	{ "csrattrs/potato-example.csrattr.b64", "csrattrs", "csrattrs" },
+	{ "csrattrs/realistic-acp.csrattr.der", "csrattrs", "csrattrs" },
+	{ "csrattrs/rfc7030-example01.csrattr.b64", "csrattrs", "csrattrs" },
+	{ "csrattrs/harkins01.csrattr.dump", NULL, NULL },
 	{ "jws/voucher_01.b64", "voucher", "jws+json" },
 	{ "jws/voucher_01-header.b64", "jws-header", "json" },
 	{ "jws/voucher_01-payload.b64", "voucher", "json" },
@@ -228,15 +238,53 @@ another_anchor_is_exit_4(void **state)
 }
 
 static void
-cose_with_an_anchor_is_no_success(void **state)
+cose_is_judged_by_its_anchor(void **state)
 {
 	(void)state;
 	const char *file = vector_path("brski-cose/voucher.hex");
 	const char *anchor = vector_path("brski-cose/masa_ca.pem");
+	const char *other = vector_path("brski-cose/domain_ca.pem");
+	struct ran *r;
+	json_t *j;
 
-	if (file == NULL || anchor == NULL)
+	if (file == NULL || anchor == NULL || other == NULL)
 		skip();
-	assert_int_equal(RUN("inspect", file, "--anchor", anchor)->code, CLI_REFUSED);
+	r = RUN("inspect", file, "--json", "--anchor", anchor, "--now", "2025-01-01T00:00:00Z");
+	assert_int_equal(r->code, CLI_OK);
+	j = ran_json(r);
+	assert_true(json_is_true(json_object_get(j, "verified")));
+	assert_null(json_object_get(j, "diag")); /* not asked for */
+	json_decref(j);
+	assert_int_equal(RUN("inspect", file, "--anchor", other)->code, CLI_REFUSED);
+	/* it carries no certificate: nothing is said of a signature that nobody can judge */
+	j = ran_json(RUN("inspect", file, "--json"));
+	assert_true(json_is_null(json_object_get(check_of(j, "signature"), "ok")));
+	json_decref(j);
+}
+
+static void
+diagnostic_notation_RFC_8949_8(void **state)
+{
+	(void)state;
+	static const char map[] = "\xa2\x01\x82\x02\x03\x61\x78\xf5";
+	const char *file = vector_path("brski-cose/pvr.hex");
+	const char *own = scratch_file("m.cbor", map, sizeof map - 1);
+	struct ran *r = RUN("inspect", own);
+
+	assert_int_equal(r->code, CLI_OK);
+	assert_non_null(strstr(r->out, "{1: [2, 3], \"x\": true}"));
+	r = RUN("inspect", scratch_file("n", "\x18\x2a", 2), "--diag");
+	assert_int_equal(r->code, CLI_OK);
+	assert_non_null(strstr(r->out, "42"));
+	r = RUN("inspect", scratch_file("t.json", "{\"version\":1,\"status\":true}", 27), "--diag");
+	assert_int_equal(r->code, CLI_OK);
+	assert_non_null(strstr(r->err, "no CBOR"));
+	if (file == NULL)
+		skip();
+	r = RUN("inspect", file, "--diag");
+	assert_int_equal(r->code, CLI_OK);
+	assert_non_null(strstr(r->out, "<<{1: -7}>>"));
+	assert_non_null(strstr(r->out, "13: \"JADA123456789\""));
 }
 
 static void
@@ -280,7 +328,8 @@ main(void)
 		cmocka_unit_test(words_for_people_name_the_clause),
 		cmocka_unit_test(its_anchor_verifies_a_voucher),
 		cmocka_unit_test(another_anchor_is_exit_4),
-		cmocka_unit_test(cose_with_an_anchor_is_no_success),
+		cmocka_unit_test(cose_is_judged_by_its_anchor),
+		cmocka_unit_test(diagnostic_notation_RFC_8949_8),
 		cmocka_unit_test(nothing_in_it_is_MU_1170),
 		cmocka_unit_test(wrong_now_is_usage),
 		cmocka_unit_test(escape_sequences_do_not_reach_the_terminal),

@@ -36,6 +36,21 @@ static const struct row {
 	{ "8.7.1 a certificate instead", "brski-cms/vendor.crt", NULL, NULL, NULL, NULL,
 	    "MU-1170" },
 	{ "8.7.1 compact JWS instead", "jws/voucher_01.b64", NULL, NULL, NULL, NULL, "MU-1170" },
+#define COSE(nonce, serial, anchor)                                                                \
+	"brski-cose/voucher.hex", anchor, serial, nonce, "2025-01-01T00:00:00Z"
+#define JADA "JADA123456789"
+	{ "8.7 good voucher, COSE", COSE("57eed786ad404907", JADA, "brski-cose/masa_ca.pem"),
+	    NULL },
+	{ "DM-2 COSE: the nonce in base64", COSE("V+7Xhq1ASQc=", JADA, "brski-cose/masa_ca.pem"),
+	    NULL },
+	{ "8.7.3 COSE: another serial",
+	    COSE("57eed786ad404907", "JADA123456780", "brski-cose/masa_ca.pem"), "MU-1204" },
+	{ "8.7.5 COSE: another nonce", COSE("23bfbbc9c2bcf213", JADA, "brski-cose/masa_ca.pem"),
+	    "MU-1207" },
+	{ "8.7.2 COSE: another anchor", COSE("57eed786ad404907", JADA, "brski-cose/domain_ca.pem"),
+	    "MU-1202" },
+	{ "8.7.1 COSE: a request instead", "brski-cose/rvr.hex", "brski-cose/masa_ca.pem", JADA,
+	    "57eed786ad404907", "2025-01-01T00:00:00Z", "MU-1201" },
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 

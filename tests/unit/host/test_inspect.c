@@ -85,7 +85,7 @@ teardown(void **state)
 static json_t *
 look(mst_span bytes, const struct anchors *anchors)
 {
-	struct inspect_options o = { anchors, w.now };
+	struct inspect_options o = { .anchors = anchors, .clock = w.now };
 	json_t *j = NULL;
 
 	assert_int_equal(inspect(w.a, bytes, &o, &j), MST_OK);
@@ -200,7 +200,7 @@ truncated_certificate_is_not_recognised(void **state)
 {
 	(void)state;
 	mst_span der = pki_der(w.idevid);
-	struct inspect_options o = { NULL, w.now };
+	struct inspect_options o = { .clock = w.now };
 	json_t *j;
 
 	for (size_t n = 0; n < der.len; n += 7)
@@ -344,11 +344,11 @@ voucher_with(enum mst_media media, enum change change)
 	    cert_idevid_issuer(w.a, change == OTHER_ISSUER ? w.other : w.idevid, &c.idevid_issuer),
 	    MST_OK);
 	assert_int_equal(envelope_seal(w.a, media, &c, &s, &message), MST_OK);
-	if (change == DAMAGED) { /* still DER or JSON, another signature */
+	if (change == DAMAGED) { /* still DER, CBOR or JSON, another signature */
 		uint8_t *p = (uint8_t *)(uintptr_t)message.ptr +
-		             (media == MST_MEDIA_CMS_JSON ? message.len - 1 : 0);
+		             (media != MST_MEDIA_JWS_JSON ? message.len - 1 : 0);
 
-		if (media == MST_MEDIA_CMS_JSON) {
+		if (media != MST_MEDIA_JWS_JSON) {
 			*p ^= 1;
 		} else {
 			p = (uint8_t *)(uintptr_t)strstr(
@@ -366,23 +366,24 @@ static const struct row {
 	mst_err err;
 	enum mst_media media;
 } rows[] = {
-#define BOTH(text, change, err)                                                                    \
+#define EACH(text, change, err)                                                                    \
 	{ text " (CMS)", change, err, MST_MEDIA_CMS_JSON },                                        \
+	    { text " (COSE)", change, err, MST_MEDIA_COSE_CBOR },                                  \
 	{                                                                                          \
 		text " (JWS)", change, err, MST_MEDIA_JWS_JSON                                     \
 	}
-	BOTH("8.7 a good voucher is accepted", NOTHING, MST_OK),
-	BOTH("8.7.2 signature damaged", DAMAGED, MST_E_VOUCHER_SIGNATURE),
-	BOTH("8.7.2 another anchor", OTHER_ANCHOR, MST_E_VOUCHER_SIGNER),
-	BOTH("8.7.1 a request", REQUEST, MST_E_VOUCHER_KIND),
-	BOTH("8.7.3 serial", OTHER_SERIAL, MST_E_VOUCHER_SERIAL),
-	BOTH("8.7.4 idevid-issuer", OTHER_ISSUER, MST_E_VOUCHER_IDEVID_ISSUER),
-	BOTH("8.7.5 nonce", OTHER_NONCE, MST_E_VOUCHER_NONCE),
-	BOTH("8.7.5 nonceless refused by policy", NONCELESS, MST_E_VOUCHER_NONCELESS),
-	BOTH("8.7.6 created in the future", TOO_EARLY, MST_E_VOUCHER_NOT_YET),
-	BOTH("8.7.7 no pin", NO_PIN, MST_E_VOUCHER_PIN),
-	BOTH("8.7 no assertion", NO_ASSERTION, MST_E_VOUCHER_ASSERTION),
-	BOTH("8.7.8 revocation checks wanted", CHECKS_WANTED, MST_E_VOUCHER_REVOCATION),
+	EACH("8.7 a good voucher is accepted", NOTHING, MST_OK),
+	EACH("8.7.2 signature damaged", DAMAGED, MST_E_VOUCHER_SIGNATURE),
+	EACH("8.7.2 another anchor", OTHER_ANCHOR, MST_E_VOUCHER_SIGNER),
+	EACH("8.7.1 a request", REQUEST, MST_E_VOUCHER_KIND),
+	EACH("8.7.3 serial", OTHER_SERIAL, MST_E_VOUCHER_SERIAL),
+	EACH("8.7.4 idevid-issuer", OTHER_ISSUER, MST_E_VOUCHER_IDEVID_ISSUER),
+	EACH("8.7.5 nonce", OTHER_NONCE, MST_E_VOUCHER_NONCE),
+	EACH("8.7.5 nonceless refused by policy", NONCELESS, MST_E_VOUCHER_NONCELESS),
+	EACH("8.7.6 created in the future", TOO_EARLY, MST_E_VOUCHER_NOT_YET),
+	EACH("8.7.7 no pin", NO_PIN, MST_E_VOUCHER_PIN),
+	EACH("8.7 no assertion", NO_ASSERTION, MST_E_VOUCHER_ASSERTION),
+	EACH("8.7.8 revocation checks wanted", CHECKS_WANTED, MST_E_VOUCHER_REVOCATION),
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -501,6 +502,202 @@ good_jws_voucher_is_recognised(void **state)
 	json_decref(j);
 }
 
+/* --- COSE and other CBOR --- */
+
+static const char *
+field_of(const json_t *j, const char *name)
+{
+	size_t i;
+	json_t *f;
+
+	json_array_foreach(json_object_get(j, "fields"), i, f)
+	{
+		if (strcmp(json_string_value(json_object_get(f, "name")), name) == 0)
+			return json_string_value(json_object_get(f, "value"));
+	}
+	fail_msg("no field %s", name);
+	return NULL;
+}
+
+static bool
+is_ok(const json_t *j, const char *check)
+{
+	return json_is_true(json_object_get(check_of(j, check), "ok"));
+}
+
+static void
+good_cose_voucher_is_explained_COSE_4(void **state)
+{
+	(void)state;
+	json_t *j = look(voucher_with(MST_MEDIA_COSE_CBOR, NOTHING), w.anchors);
+
+	assert_text(j, "kind", "voucher");
+	assert_text(j, "format", "cose+cbor");
+	assert_text(j, "encoding", "cbor");
+	assert_string_equal(field_of(j, "tag"), "18");
+	assert_string_equal(field_of(j, "alg"), "ES256 (-7)");
+	assert_string_equal(field_of(j, "x5bag"), "1 in the unprotected header");
+	assert_non_null(strstr(field_of(j, "x5bag 1"), "CN=MASA"));
+	assert_string_equal(field_of(j, "serial-number"), SERIAL);
+	assert_text(json_object_get(j, "claims"), "nonce", "MDEyMzQ1Njc4OWFiY2RlZg==");
+	assert_true(is_ok(j, "headers") && is_ok(j, "signature") && is_ok(j, "signer"));
+	assert_true(json_is_true(json_object_get(j, "verified")));
+	json_decref(j);
+}
+
+static void
+damaged_cose_voucher_is_recognised_and_named(void **state)
+{
+	(void)state;
+	json_t *j = look(voucher_with(MST_MEDIA_COSE_CBOR, DAMAGED), w.anchors);
+
+	assert_text(j, "kind", "voucher");
+	assert_text(check_of(j, "signature"), "code", "MU-1202");
+	assert_true(json_is_false(json_object_get(j, "verified")));
+	json_decref(j);
+}
+
+/* An algorithm that anybody could change: named, and the rest explained all the same. */
+static void
+bad_cose_headers_are_named_COSE_3(void **state)
+{
+	static const uint8_t message[] = { 0xd2, 0x84, 0x40, 0xa1, 0x01, 0x26, 0x4a, 0xa1, 0x19,
+		0x09, 0x93, 0xa1, 0x0b, 0x63, 'S', 'N', '1', 0x40 };
+	json_t *j = look(mst_span_of(message, sizeof message), w.anchors);
+
+	(void)state;
+	assert_text(j, "kind", "voucher");
+	assert_string_equal(field_of(j, "serial-number"), "SN1");
+	assert_text(check_of(j, "headers"), "code", "MU-1803");
+	assert_true(json_is_false(json_object_get(j, "verified")));
+	json_decref(j);
+}
+
+static mst_span
+rvr_with(bool bag)
+{
+	X509 *ra = pki_cert(&(struct pki_spec){ .cn = "Registrar",
+	    .key = w.other_key,
+	    .issuer = w.other,
+	    .issuer_key = w.other_key,
+	    .eku = PKI_EKU_RA });
+	struct envelope_signer pledge = { .key = w.device_key, .cert = w.idevid };
+	struct envelope_signer registrar = { .key = w.other_key, .cert = ra };
+	STACK_OF(X509) *more = pki_stack(w.idevid, w.root, NULL);
+	struct mst_voucher_claims c;
+	mst_span message;
+
+	mst_voucher_claims_init(&c, MST_VOUCHER_REQUEST);
+	c.assertion = MST_ASSERT_PROXIMITY;
+	c.serial = MST_LIT(SERIAL);
+	c.nonce = MST_LIT("0123456789abcdef");
+	assert_int_equal(cert_spki(w.a, ra, &c.proximity_pubk), MST_OK);
+	assert_int_equal(envelope_seal(w.a, MST_MEDIA_COSE_CBOR, &c, &pledge, &message), MST_OK);
+	c.prior_request = message;
+	c.proximity_pubk = MST_NONE;
+	c.created_on = PKI_NOW;
+	assert_int_equal(cert_idevid_issuer(w.a, w.idevid, &c.idevid_issuer), MST_OK);
+	assert_int_equal(envelope_seal(w.a, MST_MEDIA_COSE_CBOR, &c, &registrar, &message), MST_OK);
+	if (bag)
+		assert_int_equal(envelope_bag_add(w.a, message, more, &message), MST_OK);
+	pki_stack_free(more);
+	X509_free(ra);
+	return message;
+}
+
+/* The pledge's certificate is in the registrar's bag, and judges the request inside. */
+static void
+cose_request_of_a_registrar_COSE_4(void **state)
+{
+	(void)state;
+	json_t *j = look(rvr_with(true), NULL), *prior = json_object_get(j, "prior");
+
+	assert_text(j, "made_by", "registrar");
+	assert_string_equal(field_of(j, "x5bag"), "3 in the unprotected header");
+	assert_true(is_ok(j, "prior-signature") && is_ok(j, "prior-serial"));
+	assert_true(is_ok(j, "prior-nonce") && is_ok(j, "prior-proximity"));
+	assert_text(prior, "format", "cose+cbor");
+	assert_text(prior, "made_by", "pledge");
+	assert_true(is_ok(prior, "signature") && is_ok(prior, "serial"));
+	json_decref(j);
+}
+
+static void
+cose_request_without_the_pledges_chain_COSE_4(void **state)
+{
+	(void)state;
+	json_t *j = look(rvr_with(false), NULL);
+
+	/* not good, and not false either: who has the certificate can tell */
+	assert_true(json_is_null(json_object_get(check_of(j, "prior-signature"), "ok")));
+	assert_true(json_is_null(
+	    json_object_get(check_of(json_object_get(j, "prior"), "signature"), "ok")));
+	json_decref(j);
+}
+
+static void
+cose_of_a_draft_is_read_and_refused_19(void **state)
+{
+	static const uint8_t bare[] = { 0xa1, 0x1a, 0x00, 0x0f, 0x46, 0xc2, 0xa1, 0x0d, 0x63, 'S',
+		'N', '1' };
+	json_t *j = look(mst_span_of(bare, sizeof bare), NULL);
+
+	(void)state;
+	assert_text(j, "kind", "voucher-request");
+	assert_text(j, "format", "cbor");
+	assert_true(json_is_false(json_object_get(check_of(j, "data-model"), "ok")));
+	json_decref(j);
+}
+
+static void
+any_cbor_has_its_notation_RFC_8949_8(void **state)
+{
+	struct inspect_options o = { .clock = w.now };
+	json_t *j = look(MST_LIT("\x82\x19\x01\x1f\x43xyz"), NULL);
+
+	(void)state;
+	assert_text(j, "kind", "cbor");
+	assert_text(j, "diag", "[287, h'78797a']");
+	json_decref(j);
+	j = look(MST_LIT("821901 1f43 78797a\n"), NULL);
+	assert_text(j, "encoding", "hex");
+	assert_text(j, "diag", "[287, h'78797a']");
+	json_decref(j);
+	j = look(MST_LIT("\xa2\x01\x02\x01\x03"), NULL);
+	assert_text(check_of(j, "keys"), "name", "MST_E_CBOR_DUPLICATE");
+	json_decref(j);
+	/* a number may be anything: only who asks is told */
+	assert_int_equal(inspect(w.a, MST_LIT("\x18\x2a"), &o, &j), MST_E_CONTENT_UNKNOWN);
+	o.want = INSPECT_DIAG;
+	assert_int_equal(inspect(w.a, MST_LIT("\x18\x2a"), &o, &j), MST_OK);
+	assert_text(j, "diag", "42");
+	json_decref(j);
+	assert_int_equal(inspect(w.a, MST_LIT("\x82\x01"), &o, &j), MST_E_CONTENT_UNKNOWN);
+}
+
+static void
+csrattrs_are_recognised_RFC_8951(void **state)
+{
+	/* challengePassword, an EC key on P-256 */
+	static const uint8_t der[] = { 0x30, 0x21, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+		0x01, 0x09, 0x07, 0x30, 0x14, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+		0x31, 0x09, 0x06, 0x07, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x03, 0x04 };
+	struct inspect_options o = { .clock = w.now };
+	json_t *j = look(mst_span_of(der, sizeof der), NULL);
+
+	(void)state;
+	assert_text(j, "kind", "csrattrs");
+	assert_non_null(field_of(j, "challengePassword (1.2.840.113549.1.9.7)"));
+	assert_non_null(field_of(j, "id-ecPublicKey (1.2.840.10045.2.1)"));
+	assert_true(is_ok(j, "data-model"));
+	json_decref(j);
+	j = look(MST_LIT("MAA="), NULL); /* none at all */
+	assert_text(j, "kind", "csrattrs");
+	json_decref(j);
+	for (size_t n = 3; n < sizeof der; n++)
+		assert_int_equal(inspect(w.a, mst_span_of(der, n), &o, &j), MST_E_CONTENT_UNKNOWN);
+}
+
 int
 main(void)
 {
@@ -522,6 +719,14 @@ main(void)
 		cmocka_unit_test(every_fifth_bit_flipped_is_refused_D19),
 		cmocka_unit_test(damaged_voucher_is_recognised_and_named),
 		cmocka_unit_test(good_jws_voucher_is_recognised),
+		cmocka_unit_test(good_cose_voucher_is_explained_COSE_4),
+		cmocka_unit_test(damaged_cose_voucher_is_recognised_and_named),
+		cmocka_unit_test(bad_cose_headers_are_named_COSE_3),
+		cmocka_unit_test(cose_request_of_a_registrar_COSE_4),
+		cmocka_unit_test(cose_request_without_the_pledges_chain_COSE_4),
+		cmocka_unit_test(cose_of_a_draft_is_read_and_refused_19),
+		cmocka_unit_test(any_cbor_has_its_notation_RFC_8949_8),
+		cmocka_unit_test(csrattrs_are_recognised_RFC_8951),
 	};
 	enum { FIXED = sizeof fixed / sizeof fixed[0] };
 	static struct CMUnitTest tests[FIXED + ROWS];

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes in CBOR: the headers of COSE_Sign1 (RFC 9052), bare vouchers, telemetry, anything. */
+#include "host/inspect_impl.h"
+
+#include "host/cbor_diag.h"
+#include "muster/cbor.h"
+#include "muster/cose.h"
+
+#define TAG_COSE_SIGN1 18
+#define TAG_SID 47 /* RFC 9254 3.2: an absolute SID */
+
+/* --- vouchers --- */
+
+static const struct {
+	int64_t sid;
+	const char *name;
+	enum mst_voucher_kind kind;
+} tops[] = {
+	/* RFC 8366bis 8.5, 9.3; the last two are of drafts before it (section 19) */
+	{ 2451, "ietf-voucher:voucher", MST_VOUCHER },
+	{ 2501, "ietf-voucher-request:voucher", MST_VOUCHER_REQUEST },
+	{ 1001104, "", MST_VOUCHER },
+	{ 1001154, "", MST_VOUCHER_REQUEST },
+};
+
+static bool
+kind_of(mst_span payload, enum mst_voucher_kind *kind)
+{
+	struct mst_cbor_reader r;
+	mst_span name = MST_NONE;
+	int64_t sid = 0;
+
+	mst_cbor_init(&r, payload);
+	mst_cbor_map(&r);
+	if (!mst_cbor_more(&r))
+		return false;
+	if (mst_cbor_peek(&r) == MST_CBOR_TAG && mst_cbor_tag(&r) != TAG_SID)
+		return false;
+	if (mst_cbor_peek(&r) == MST_CBOR_TEXT)
+		name = mst_cbor_text(&r);
+	else
+		sid = mst_cbor_int(&r);
+	for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++)
+		if (sid == tops[i].sid ||
+		    (name.len != 0 && mst_span_eq(name, mst_span_str(tops[i].name)))) {
+			*kind = tops[i].kind;
+			return true;
+		}
+	return false;
+}
+
+/* [protected, unprotected, payload, signature], tagged 18 or not, whatever its headers say. */
+static bool
+content_of(mst_span message, mst_span *payload)
+{
+	struct mst_cbor_reader r;
+
+	mst_cbor_init(&r, message);
+	if (mst_cbor_peek(&r) == MST_CBOR_TAG && mst_cbor_tag(&r) != TAG_COSE_SIGN1)
+		return false;
+	mst_cbor_array(&r);
+	(void)mst_cbor_bytes(&r);
+	mst_cbor_skip(&r);
+	*payload = mst_cbor_bytes(&r);
+	(void)mst_cbor_bytes(&r);
+	mst_cbor_leave(&r);
+	return mst_cbor_end(&r) == MST_OK;
+}
+
+mst_err
+inspect_cose_payload(
+    mst_span message, enum mst_media *media, mst_span *payload, enum mst_voucher_kind *kind)
+{
+	if (mst_cbor_validate(message) != MST_OK)
+		return MST_E_CONTENT_UNKNOWN;
+	*media = MST_MEDIA_COSE_CBOR;
+	if (content_of(message, payload) && kind_of(*payload, kind))
+		return MST_OK;
+	*media = MST_MEDIA_NONE;
+	*payload = message;
+	return kind_of(message, kind) ? MST_OK : MST_E_CONTENT_UNKNOWN;
+}
+
+static const char *
+alg_words(enum mst_cose_alg alg)
+{
+	switch (alg) {
+	case MST_COSE_ES256: return "ES256 (-7)";
+	case MST_COSE_EDDSA: return "EdDSA (-8)";
+	case MST_COSE_ES384: return "ES384 (-35)";
+	case MST_COSE_ES512: return "ES512 (-36)";
+	}
+	return "";
+}
+
+static void
+report_certs(struct report *r, const char *name, const struct mst_cose_certs *certs,
+    enum mst_voucher_kind kind)
+{
+	mst_span rest = certs->items, der;
+	const char *words = "in no order, and not signed: only a chain to an anchor counts";
+
+	if (certs->items.ptr == NULL)
+		return;
+	if (certs->is_protected)
+		words = "signed along: the device needs them to reach its anchor";
+	else if (kind == MST_VOUCHER)
+		words = "for the registrar, which strips them before the pledge";
+	report_text(r, name,
+	    arena_printf(r->a, "%zu in the %s header", certs->count,
+	        certs->is_protected ? "protected" : "unprotected"),
+	    "RFC 9360 2", words);
+	for (size_t i = 1; mst_cose_certs_next(&rest, &der); i++)
+		report_text(r, arena_printf(r->a, "%s %zu", name, i), inspect_cert_words(r->a, der),
+		    NULL, NULL);
+}
+
+bool
+inspect_cose_headers(struct report *r, mst_span message, enum mst_voucher_kind kind)
+{
+	struct mst_cose_sign1 m;
+	mst_err e = mst_cose_sign1_parse(message, &m);
+
+	report_text(r, "tag", (message.ptr[0] & 0xe0) == 0xc0 ? "18" : "none", "RFC 9052 2",
+	    "says that this is COSE_Sign1; it may be left away");
+	if (e != MST_OK) {
+		report_verdict(r, "headers", e, NULL, "", NULL);
+		return true;
+	}
+	report_text(r, "alg", alg_words(m.alg), "RFC 9052 3.1", "from the protected header");
+	report_hex(r, "kid", m.kid, "RFC 9052 3.1", "a hint at the key; nothing follows from it");
+	report_certs(r, "x5bag", &m.x5bag, kind);
+	report_certs(r, "x5chain", &m.x5chain, kind);
+	report_check(r, "headers", OUTCOME_OK, MST_OK, "RFC 9052 3", "as they should be");
+	return m.x5bag.count + m.x5chain.count != 0;
+}
+
+/* --- anything --- */
+
+void
+inspect_diag(struct report *r, mst_span bytes)
+{
+	const char *text;
+
+	if (cbor_diag(r->a, bytes, CBOR_DIAG_COSE, &text) == MST_OK)
+		json_object_set_new(r->top, "diag", json_string(text));
+}
+
+static const char *
+what_it_is(struct arena *a, mst_span bytes)
+{
+	struct mst_cbor_reader r;
+	uint64_t tag;
+
+	mst_cbor_init(&r, bytes);
+	switch (mst_cbor_peek(&r)) {
+	case MST_CBOR_TAG:
+		tag = mst_cbor_tag(&r);
+		return arena_printf(a, "tag %llu", (unsigned long long)tag);
+	case MST_CBOR_ARRAY: return "array";
+	case MST_CBOR_MAP: return "map";
+	case MST_CBOR_UINT:
+	case MST_CBOR_NINT: return "integer";
+	case MST_CBOR_BYTES: return "byte string";
+	case MST_CBOR_TEXT: return "text";
+	case MST_CBOR_BOOL:
+	case MST_CBOR_NULL:
+	case MST_CBOR_UNDEFINED:
+	case MST_CBOR_SIMPLE:
+	case MST_CBOR_FLOAT: return "simple value or number";
+	case MST_CBOR_BREAK:
+	case MST_CBOR_END: break;
+	}
+	return "nothing";
+}
+
+mst_err
+inspect_any_cbor(struct report *r, mst_span bytes, const char *encoding)
+{
+	bool holds_more = bytes.len > 1 && bytes.ptr[0] >= 0x80 && bytes.ptr[0] < 0xe0;
+	mst_err unique;
+
+	/* A number or a string may be anything; who asks for its notation knows what it is. */
+	if (!holds_more && (r->o->want & INSPECT_DIAG) == 0)
+		return MST_E_CONTENT_UNKNOWN;
+	if (mst_cbor_validate(bytes) != MST_OK)
+		return MST_E_CONTENT_UNKNOWN;
+	report_kind(r, "cbor", "cbor", encoding);
+	report_text(r, "size", arena_printf(r->a, "%zu bytes", bytes.len), NULL, NULL);
+	report_text(r, "item", what_it_is(r->a, bytes), "RFC 8949 3.1",
+	    "CBOR of nothing that is known here; its notation is below");
+	unique = mst_cbor_validate_unique(bytes);
+	report_check(r, "well-formed", OUTCOME_OK, MST_OK, "RFC 8949 5.3.1", "one item, whole");
+	report_check(r, "keys", unique == MST_OK ? OUTCOME_OK : OUTCOME_WARN, unique,
+	    "RFC 8949 5.6",
+	    unique == MST_OK ? "no map has a key twice" : mst_err_info(unique)->sentence);
+	inspect_diag(r, bytes);
+	return MST_OK;
+}
