@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "muster/time.h"
 
+#include <stddef.h>
+
 #define DAY 86400
 #define DAYS_TO_1970 719528 /* days from 0000-01-01 to 1970-01-01 */
 #define DAYS_400 146097 /* days of 400 years, whatever the first */
+#define DAYS_TO_MARCH (-60) /* from 0000-03-01 to 0000-01-01 */
 #define FIRST ((int64_t)-DAYS_TO_1970 * DAY) /* 0000-01-01T00:00:00Z */
 #define LAST (((int64_t)25 * DAYS_400 - DAYS_TO_1970) * DAY - 1) /* 9999-12-31T23:59:59Z */
 
@@ -12,61 +15,46 @@ struct moment {
 	int offset; /* seconds east of UTC */
 };
 
-/* The calendar is proleptic Gregorian (RFC 3339 1, ISO 8601). */
-static int
-leap(int year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static int
-month_days(int year, int month)
-{
-	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-
-	return days[month - 1] + (month == 2 ? leap(year) : 0);
-}
-
-/* Days from 0000-01-01 to the first day of the year. */
-static int32_t
-year_start(int32_t year)
-{
-	int32_t before = year - 1;
-
-	if (year == 0)
-		return 0;
-	return 366 + before * 365 + before / 4 - before / 100 + before / 400;
-}
-
+/*
+ * The calendar is proleptic Gregorian (RFC 3339 1, ISO 8601). Counted from
+ * 1 March, a year's months have 31, 30, 31, 30, 31 days and again, which
+ * (153 * month + 2) / 5 adds up, and a leap day comes last; 400 years are
+ * added so that January of the year 0 is not negative.
+ */
 static int64_t
 seconds_of(const struct moment *m)
 {
-	int in_day = m->hour * 3600 + m->minute * 60 + m->second;
-	int64_t days = (int64_t)year_start(m->year) - DAYS_TO_1970 + m->day - 1;
+	int32_t year = m->year + 400 - (m->month <= 2);
+	int32_t month = m->month + (m->month <= 2 ? 9 : -3);
+	int32_t day = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
+	              m->day - 1 - DAYS_TO_MARCH - DAYS_400;
 
-	for (int i = 1; i < m->month; i++)
-		days += month_days(m->year, i);
-	return days * DAY + in_day - m->offset;
+	return (int64_t)day * DAY + m->hour * 3600 + m->minute * 60 + m->second + FIRST;
 }
 
 /* t within FIRST and LAST */
 static struct moment
 moment_of(int64_t t)
 {
-	int64_t since = t - FIRST;
-	int32_t day = (int32_t)(since / DAY);
-	int32_t rest = (int32_t)(since % DAY);
-	struct moment m = { .year = day / 366, .month = 1 };
+	/* below 2^39 seconds: by 128 first, and no 64-bit division is needed (86400 = 128 * 675) */
+	uint64_t since = (uint64_t)(t - FIRST);
+	uint32_t day = (uint32_t)(since >> 7) / 675;
+	uint32_t rest = (uint32_t)(since - (uint64_t)day * DAY);
+	uint32_t era, year, month;
+	struct moment m = { 0 };
 
-	while (year_start(m.year + 1) <= day)
-		m.year++;
-	day -= year_start(m.year);
-	while (day >= month_days(m.year, m.month))
-		day -= month_days(m.year, m.month++);
-	m.day = day + 1;
-	m.hour = rest / 3600;
-	m.minute = rest / 60 % 60;
-	m.second = rest % 60;
+	day += DAYS_TO_MARCH + DAYS_400;
+	era = day / DAYS_400;
+	day %= DAYS_400;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= year * 365 + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	m.day = (int)(day - (153 * month + 2) / 5 + 1);
+	m.month = (int)(month < 10 ? month + 3 : month - 9);
+	m.year = (int)(year + era * 400 - 400 + (month >= 10));
+	m.hour = (int)(rest / 3600);
+	m.minute = (int)(rest / 60 % 60);
+	m.second = (int)(rest % 60);
 	return m;
 }
 
@@ -116,12 +104,13 @@ number(struct text *t, int digits, int min, int max)
 	return v;
 }
 
+/* RFC 3339 5.6: "T" and "Z" may be lower case */
 static void
-mark(struct text *t, char upper, char lower)
+mark(struct text *t, char c)
 {
-	uint8_t c = next(t);
+	uint8_t found = next(t);
 
-	if (c != (uint8_t)upper && c != (uint8_t)lower)
+	if (found != (uint8_t)c && (c != 'T' || found != 't'))
 		spoil(t);
 }
 
@@ -153,7 +142,7 @@ offset(struct text *t)
 	if (c != '+' && c != '-')
 		spoil(t);
 	seconds = number(t, 2, 0, 23) * 3600;
-	mark(t, ':', ':');
+	mark(t, ':');
 	seconds += number(t, 2, 0, 59) * 60;
 	return c == '-' ? -seconds : seconds; /* "-00:00" is UTC too: RFC 3339 4.3 */
 }
@@ -164,8 +153,30 @@ leap_second_fits(int64_t secs)
 {
 	struct moment m = moment_of(secs);
 
-	return m.hour == 23 && m.minute == 59 && m.second == 59 &&
-	       m.day == month_days(m.year, m.month);
+	if (m.hour != 23 || m.minute != 59 || m.second != 59)
+		return false;
+	return secs == LAST || moment_of(secs + 1).day == 1;
+}
+
+/* The fixed part of RFC 3339 5.6: what stands before a number, its digits and range. */
+static const struct field {
+	char mark;
+	uint8_t digits, min, at;
+	int16_t max;
+} fields[] = {
+	{ 0, 4, 0, offsetof(struct moment, year), 9999 },
+	{ '-', 2, 1, offsetof(struct moment, month), 12 },
+	{ '-', 2, 1, offsetof(struct moment, day), 31 },
+	{ 'T', 2, 0, offsetof(struct moment, hour), 23 },
+	{ ':', 2, 0, offsetof(struct moment, minute), 59 },
+	{ ':', 2, 0, offsetof(struct moment, second), 60 },
+};
+#define FIELDS (sizeof fields / sizeof fields[0])
+
+static int *
+field_of(struct moment *m, const struct field *f)
+{
+	return (int *)(void *)((char *)m + f->at);
 }
 
 mst_err
@@ -176,25 +187,24 @@ mst_time_parse(mst_span text, int64_t *out)
 	bool leap_second;
 	int64_t secs;
 
-	m.year = number(&t, 4, 0, 9999);
-	mark(&t, '-', '-');
-	m.month = number(&t, 2, 1, 12);
-	mark(&t, '-', '-');
-	m.day = number(&t, 2, 1, 31);
-	mark(&t, 'T', 't'); /* RFC 3339 5.6: "T" and "Z" may be lower case */
-	m.hour = number(&t, 2, 0, 23);
-	mark(&t, ':', ':');
-	m.minute = number(&t, 2, 0, 59);
-	mark(&t, ':', ':');
-	m.second = number(&t, 2, 0, 60);
+	for (size_t i = 0; i < FIELDS; i++) {
+		const struct field *f = &fields[i];
+
+		if (i != 0)
+			mark(&t, f->mark);
+		*field_of(&m, f) = number(&t, f->digits, f->min, f->max);
+	}
 	fraction(&t);
 	m.offset = offset(&t);
-	if (t.bad || t.left.len != 0 || m.day > month_days(m.year, m.month))
+	if (t.bad || t.left.len != 0)
 		return MST_E_TIME_FORMAT;
 	leap_second = m.second == 60;
 	if (leap_second)
 		m.second = 59;
 	secs = seconds_of(&m);
+	if (moment_of(secs).month != m.month) /* such as 30 February */
+		return MST_E_TIME_FORMAT;
+	secs -= m.offset;
 	if (secs < FIRST || secs > LAST) /* an offset may lead out of the years 0000 to 9999 */
 		return MST_E_TIME_FORMAT;
 	if (leap_second && !leap_second_fits(secs))
@@ -215,23 +225,18 @@ put_number(uint8_t *to, int v, int digits)
 mst_err
 mst_time_format(int64_t t, struct mst_buf *out)
 {
-	uint8_t text[MST_TIME_LEN];
+	uint8_t text[MST_TIME_LEN], *at = text;
 	struct moment m;
 
 	if (t < FIRST || t > LAST)
 		return MST_E_TIME_FORMAT;
 	m = moment_of(t);
-	put_number(text, m.year, 4);
-	text[4] = '-';
-	put_number(text + 5, m.month, 2);
-	text[7] = '-';
-	put_number(text + 8, m.day, 2);
-	text[10] = 'T';
-	put_number(text + 11, m.hour, 2);
-	text[13] = ':';
-	put_number(text + 14, m.minute, 2);
-	text[16] = ':';
-	put_number(text + 17, m.second, 2);
-	text[19] = 'Z';
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (i != 0)
+			*at++ = (uint8_t)fields[i].mark;
+		put_number(at, *field_of(&m, &fields[i]), fields[i].digits);
+		at += fields[i].digits;
+	}
+	*at = 'Z';
 	return mst_buf_put(out, mst_span_of(text, sizeof text));
 }

@@ -17,7 +17,9 @@ mst_cbor_init(struct mst_cbor_reader *r, mst_span in)
 	r->err = MST_OK;
 	r->depth = 0;
 	r->tagged = false;
-	r->level[0] = (struct mst_cbor_level){ 0, false, false };
+	r->indefinite_is = MST_OK;
+	r->indefinite = r->maps = 0;
+	r->left[0] = 0;
 }
 
 void
@@ -40,29 +42,37 @@ inside(const struct mst_cbor_reader *r)
 	return r->depth > 0;
 }
 
+static bool
+is_indefinite(const struct mst_cbor_reader *r)
+{
+	return (r->indefinite >> r->depth & 1) != 0;
+}
+
+static bool
+is_map(const struct mst_cbor_reader *r)
+{
+	return (r->maps >> r->depth & 1) != 0;
+}
+
 /* The container is of definite length and all its items were taken. */
 static bool
 exhausted(const struct mst_cbor_reader *r)
 {
-	const struct mst_cbor_level *l = &r->level[r->depth];
-
-	return inside(r) && !l->indefinite && l->left == 0;
+	return inside(r) && !is_indefinite(r) && r->left[r->depth] == 0;
 }
 
 /* A map whose key was taken and whose value is due. */
 static bool
 value_is_due(const struct mst_cbor_reader *r)
 {
-	const struct mst_cbor_level *l = &r->level[r->depth];
-
-	return inside(r) && l->map && l->left % 2 != 0;
+	return inside(r) && is_map(r) && r->left[r->depth] % 2 != 0;
 }
 
 /* RFC 8949 3.2.1: "break" ends an indefinite container, between items (pairs) only. */
 static bool
 break_fits(const struct mst_cbor_reader *r)
 {
-	return inside(r) && r->level[r->depth].indefinite && !r->tagged && !value_is_due(r);
+	return inside(r) && is_indefinite(r) && !r->tagged && !value_is_due(r);
 }
 
 /* The head of the item that stands here; false, and latched, when none does. */
@@ -77,6 +87,8 @@ next(struct mst_cbor_reader *r, struct mst_cbor_head *h)
 		return refuse(r, MST_E_CBOR);
 	if (mst_cbor_head_is_break(h))
 		return refuse(r, break_fits(r) ? MST_E_CBOR_TYPE : MST_E_CBOR);
+	if (h->info == INFO_OPEN && r->indefinite_is != MST_OK)
+		return refuse(r, r->indefinite_is);
 	return true;
 }
 
@@ -92,16 +104,14 @@ next_of(struct mst_cbor_reader *r, enum mst_cbor_major major, struct mst_cbor_he
 static void
 take(struct mst_cbor_reader *r, size_t size)
 {
-	struct mst_cbor_level *l = &r->level[r->depth];
-
 	r->at += size;
 	r->tagged = false;
 	if (!inside(r))
 		return;
-	if (l->indefinite)
-		l->left++;
+	if (is_indefinite(r))
+		r->left[r->depth]++;
 	else
-		l->left--;
+		r->left[r->depth]--;
 }
 
 static enum mst_cbor_type
@@ -316,6 +326,7 @@ static void
 enter(struct mst_cbor_reader *r, const struct mst_cbor_head *h)
 {
 	bool map = h->major == MAJOR_MAP;
+	uint32_t bit;
 
 	if (r->depth == MST_CBOR_DEPTH) {
 		mst_cbor_fail(r, MST_E_CBOR_DEPTH);
@@ -323,11 +334,11 @@ enter(struct mst_cbor_reader *r, const struct mst_cbor_head *h)
 	}
 	take(r, h->size);
 	r->depth++;
-	r->level[r->depth] = (struct mst_cbor_level){
-		.left = map ? h->arg * 2 : h->arg, /* at most the bytes left: mst_cbor_head_at() */
-		.indefinite = h->info == INFO_OPEN,
-		.map = map,
-	};
+	bit = UINT32_C(1) << r->depth;
+	r->indefinite = h->info == INFO_OPEN ? r->indefinite | bit : r->indefinite & ~bit;
+	r->maps = map ? r->maps | bit : r->maps & ~bit;
+	/* at most the bytes left: mst_cbor_head_at() */
+	r->left[r->depth] = (size_t)(map ? h->arg * 2 : h->arg);
 }
 
 void
@@ -357,8 +368,8 @@ mst_cbor_more(struct mst_cbor_reader *r)
 		return true;
 	if (!inside(r))
 		return r->at < r->in.len;
-	if (!r->level[r->depth].indefinite) {
-		if (r->level[r->depth].left != 0)
+	if (!is_indefinite(r)) {
+		if (r->left[r->depth] != 0)
 			return true;
 		r->depth--;
 		return false;
@@ -391,8 +402,7 @@ at_key(struct mst_cbor_reader *r)
 {
 	if (!mst_cbor_more(r))
 		return false;
-	return (inside(r) && r->level[r->depth].map && !value_is_due(r)) ||
-	       refuse(r, MST_E_INTERNAL);
+	return (inside(r) && is_map(r) && !value_is_due(r)) || refuse(r, MST_E_INTERNAL);
 }
 
 bool

@@ -80,6 +80,12 @@ mst_cbor_put_bytes(struct mst_cbor_writer *w, mst_span v)
 }
 
 void
+mst_cbor_put_bytes_head(struct mst_cbor_writer *w, size_t len)
+{
+	put_item(w, MAJOR_BYTES, len, MST_NONE);
+}
+
+void
 mst_cbor_put_text(struct mst_cbor_writer *w, mst_span v)
 {
 	if (mst_utf8_ok(v))

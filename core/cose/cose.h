@@ -28,15 +28,15 @@ struct cose_frame {
 
 MST_MUST_USE mst_err cose_frame_parse(mst_span message, struct cose_frame *out);
 
-/* Both headers into out: alg, kid, certificates, and every rule of muster/cose.h. */
+/* Both headers into out: alg, kid, certificates, and every rule of muster/cose.h. On a refusal
+ * out is left half written. */
 MST_MUST_USE mst_err cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out);
+
+/* Is this number one of enum mst_cose_alg? To be asked before it is made one. */
+bool cose_alg_is_known(int32_t number);
 
 /* The bit of enum mst_cose_accept; 0 for what is not in the table. */
 unsigned cose_accept_bit(enum mst_cose_alg alg);
-
-/* The head of a byte string of len bytes, below 4 GiB; answers its length. */
-#define COSE_HEAD_MAX 5
-size_t cose_bytes_head(uint8_t room[COSE_HEAD_MAX], size_t len);
 
 /* The pieces of the Sig_structure. tbs->heads is filled, so tbs stays where it is. */
 void cose_tbs_make(

@@ -3,8 +3,17 @@
 #include <string.h>
 
 #include "core/base/assert.h"
-#include "core/cbor/cbor_head.h"
 #include "core/cose/cose.h"
+
+/*
+ * A pledge's request has neither kid nor certificates (cBRSKI 9.2.2: SHOULD
+ * NOT), so a device for that alone has no code for them.
+ */
+#ifdef MUSTER_ONLY_CONSTRAINED
+#define BARE true
+#else
+#define BARE false
+#endif
 
 /* RFC 9360 2: one certificate is a byte string, more are an array. */
 static void
@@ -22,8 +31,8 @@ static void
 put_headers(struct mst_cbor_writer *w, const struct mst_cose_content *c, enum mst_cose_bucket in,
     enum mst_cose_alg alg)
 {
-	bool has_certs = c->count > 0 && c->certs_bucket == in;
-	bool has_kid = c->kid.ptr != NULL && in == MST_COSE_UNPROTECTED;
+	bool has_certs = !BARE && c->count > 0 && c->certs_bucket == in;
+	bool has_kid = !BARE && c->kid.ptr != NULL && in == MST_COSE_UNPROTECTED;
 	bool has_alg = in == MST_COSE_PROTECTED;
 
 	mst_cbor_put_map(w, (uint64_t)has_certs + has_kid + has_alg);
@@ -43,17 +52,19 @@ put_headers(struct mst_cbor_writer *w, const struct mst_cose_content *c, enum ms
 static mst_err
 wrap(struct mst_buf *out, size_t at, mst_span *content)
 {
-	uint8_t room[COSE_HEAD_MAX];
-	size_t len = out->len - at;
-	size_t n = cose_bytes_head(room, len);
+	struct mst_cbor_writer w;
+	size_t len = out->len - at, n;
 
-	if (n > out->cap - out->len)
+	mst_cbor_put_init(&w, out);
+	mst_cbor_put_bytes_head(&w, len); /* behind it, to be rotated to its front */
+	n = out->len - at - len;
+	if (mst_cbor_put_end(&w) != MST_OK)
 		return MST_E_SPACE;
 	memmove(out->ptr + at + n, out->ptr + at, len);
-	memcpy(out->ptr + at, room, n);
-	out->len += n;
+	mst_cbor_put_init(&w, &(struct mst_buf){ out->ptr + at, n, 0 });
+	mst_cbor_put_bytes_head(&w, len);
 	*content = mst_span_of(out->ptr + at + n, len);
-	return MST_OK;
+	return mst_cbor_put_end(&w);
 }
 
 static mst_err
@@ -61,12 +72,13 @@ put_signature(
     const struct mst_cose_signer *signer, const struct mst_cose_tbs *tbs, struct mst_buf *out)
 {
 	size_t len = mst_cose_signature_len(signer->alg);
-	uint8_t room[COSE_HEAD_MAX];
+	struct mst_cbor_writer w;
 	struct mst_buf signature;
 	mst_err e;
 
-	e = mst_buf_put(out, mst_span_of(room, cose_bytes_head(room, len)));
-	if (e != MST_OK || len > out->cap - out->len)
+	mst_cbor_put_init(&w, out);
+	mst_cbor_put_bytes_head(&w, len);
+	if (mst_cbor_put_end(&w) != MST_OK || len > out->cap - out->len)
 		return MST_E_SPACE;
 	signature = (struct mst_buf){ out->ptr + out->len, len, 0 };
 	if ((e = signer->sign(signer->ctx, signer->alg, tbs, &signature)) != MST_OK)
@@ -130,7 +142,8 @@ mst_cose_sign1_build(const struct mst_cose_content *content, const struct mst_co
 	MST_ASSERT(signer->sign != NULL && content->payload.ptr != NULL);
 	if (mst_cose_signature_len(signer->alg) == 0)
 		return MST_E_COSE_ALGORITHM;
-	if (!certs_fit(content))
+	MST_ASSERT(!BARE || (content->count == 0 && content->kid.ptr == NULL));
+	if (!BARE && !certs_fit(content))
 		return MST_E_COSE_CERTS;
 	if ((e = put_message(content, signer, out)) != MST_OK)
 		out->len = before;

@@ -12,9 +12,10 @@ struct headers {
 	bool in_protected; /* which of the two is being read */
 	bool has_alg;
 	mst_span crit; /* the encoded value; absent if none */
-	size_t count; /* of labels met */
+	size_t count, limit; /* of labels met; as many as there may be */
 	size_t count_protected;
-	mst_span label[2 * MST_COSE_LABELS_MAX];
+	/* each points at an encoded label; all are well-formed by now */
+	const uint8_t *label[2 * MST_COSE_LABELS_MAX];
 };
 
 /* A label is an integer or a text (RFC 9052 1.4). */
@@ -24,54 +25,54 @@ is_label(enum mst_cbor_type type)
 	return type == MST_CBOR_UINT || type == MST_CBOR_NINT || type == MST_CBOR_TEXT;
 }
 
+/* The head of a label that was found well-formed, wherever its map ends. */
+static void
+label_head(const uint8_t *label, struct mst_cbor_head *h)
+{
+	(void)mst_cbor_head_at(mst_span_of(label, INT32_MAX), 0, h);
+}
+
+/* Has this label been among the first count? */
 static bool
-same_label(mst_span a, mst_span b)
+is_among(const struct headers *h, size_t count, const uint8_t *label)
 {
 	struct mst_cbor_head x, y;
 
-	if (!mst_cbor_head_at(a, 0, &x) || !mst_cbor_head_at(b, 0, &y))
-		return false;
-	if (x.major != y.major || x.arg != y.arg)
-		return false;
-	return x.major != MAJOR_TEXT || mst_span_eq(mst_span_of(a.ptr + x.size, (size_t)x.arg),
-	                                    mst_span_of(b.ptr + y.size, (size_t)y.arg));
-}
-
-static bool
-is_among(const struct headers *h, size_t count, mst_span label)
-{
-	for (size_t i = 0; i < count; i++)
-		if (same_label(h->label[i], label))
+	label_head(label, &x);
+	for (size_t i = 0; i < count; i++) {
+		label_head(h->label[i], &y);
+		if (x.major == y.major && x.arg == y.arg &&
+		    (x.major != MAJOR_TEXT ||
+		        mst_span_eq(mst_span_of(label + x.size, (size_t)x.arg),
+		            mst_span_of(h->label[i] + y.size, (size_t)y.arg))))
 			return true;
+	}
 	return false;
 }
 
 /* 0, which is reserved, for labels that are texts or too large to be known. */
-static int64_t
-label_number(mst_span label)
+static int32_t
+label_number(const uint8_t *label)
 {
 	struct mst_cbor_head h;
 
-	if (!mst_cbor_head_at(label, 0, &h) || h.major == MAJOR_TEXT || h.arg > INT32_MAX)
+	label_head(label, &h);
+	if (h.major == MAJOR_TEXT || h.arg > INT32_MAX)
 		return 0;
-	return h.major == MAJOR_UINT ? (int64_t)h.arg : -1 - (int64_t)h.arg;
+	return h.major == MAJOR_UINT ? (int32_t)h.arg : -1 - (int32_t)h.arg;
 }
 
 static mst_err
 read_alg(struct headers *h, struct mst_cbor_reader *r)
 {
-	enum mst_cbor_type type = mst_cbor_peek(r);
-	int64_t alg;
+	int32_t alg;
 
 	if (!h->in_protected)
 		return MST_E_COSE_ALG_UNPROTECTED;
-	if (!is_label(type)) /* int / tstr */
+	if (!is_label(mst_cbor_peek(r))) /* int / tstr, as a label is */
 		return MST_E_COSE_HEADER;
-	alg = type == MST_CBOR_TEXT
-	          ? 0
-	          : label_number(mst_span_of(r->in.ptr + r->at, r->in.len - r->at));
-	mst_cbor_skip(r);
-	if (alg < INT32_MIN || mst_cose_signature_len((enum mst_cose_alg)alg) == 0)
+	alg = label_number(mst_cbor_raw(r).ptr);
+	if (!cose_alg_is_known(alg))
 		return MST_E_COSE_ALGORITHM;
 	h->out->alg = (enum mst_cose_alg)alg;
 	h->has_alg = true;
@@ -104,7 +105,7 @@ read_certs(const struct headers *h, struct mst_cbor_reader *r, struct mst_cose_c
 }
 
 static mst_err
-read_value(struct headers *h, int64_t label, struct mst_cbor_reader *r)
+read_value(struct headers *h, int32_t label, struct mst_cbor_reader *r)
 {
 	enum mst_cbor_type type = mst_cbor_peek(r);
 
@@ -128,35 +129,47 @@ read_value(struct headers *h, int64_t label, struct mst_cbor_reader *r)
 	return r->err == MST_OK ? MST_OK : MST_E_COSE_HEADER;
 }
 
-/* map is well-formed CBOR of definite lengths. */
+static mst_err
+read_pair(struct headers *h, struct mst_cbor_reader *r)
+{
+	bool known_type = is_label(mst_cbor_peek(r));
+	const uint8_t *label = mst_cbor_raw(r).ptr;
+
+	if (label == NULL || !known_type)
+		return MST_E_COSE_HEADER;
+	if (is_among(h, h->count, label))
+		return MST_E_COSE_DUPLICATE;
+	if (h->count == h->limit)
+		return MST_E_CBOR_LIMIT;
+	h->label[h->count++] = label;
+	return read_value(h, label_number(label), r);
+}
+
 static mst_err
 read_map(struct headers *h, mst_span map)
 {
-	size_t limit = h->count + MST_COSE_LABELS_MAX;
 	struct mst_cbor_reader r;
-	mst_err e;
+	mst_err e = MST_OK;
 
+	h->limit = h->count + MST_COSE_LABELS_MAX;
 	mst_cbor_init(&r, map);
+	r.indefinite_is = MST_E_COSE_INDEFINITE; /* DM-5 */
 	mst_cbor_map(&r);
-	while (mst_cbor_more(&r)) {
-		bool known_type = is_label(mst_cbor_peek(&r));
-		mst_span label = mst_cbor_raw(&r);
-
-		if (!known_type)
-			return MST_E_COSE_HEADER;
-		if (is_among(h, h->count, label))
-			return MST_E_COSE_DUPLICATE;
-		if (h->count == limit)
-			return MST_E_CBOR_LIMIT;
-		h->label[h->count++] = label;
-		if ((e = read_value(h, label_number(label), &r)) != MST_OK)
-			return e;
-	}
-	return r.err;
+	/* COSE-3: a map, and not an empty one; RFC 9052 3 allows h'' for that, we do not */
+	if (h->in_protected && (r.err == MST_E_CBOR_TYPE || !mst_cbor_more(&r)))
+		e = MST_E_COSE_PROTECTED;
+	while (e == MST_OK && mst_cbor_more(&r))
+		e = read_pair(h, &r);
+	if (e == MST_OK && mst_cbor_end(&r) == MST_OK)
+		return MST_OK;
+	if (r.err == MST_OK || r.err == MST_E_CBOR_TYPE)
+		return e; /* the reader's type error has been given a name */
+	/* the frame's reader saw the other header whole: it is well-formed */
+	return r.err == MST_E_COSE_INDEFINITE ? r.err : MST_E_COSE_PROTECTED;
 }
 
 static bool
-is_understood(int64_t label)
+is_understood(int32_t label)
 {
 	switch (label) {
 	case COSE_ALG:
@@ -181,7 +194,7 @@ check_crit(const struct headers *h)
 	mst_cbor_array(&r);
 	for (; mst_cbor_more(&r); n++) {
 		bool known_type = is_label(mst_cbor_peek(&r));
-		mst_span label = mst_cbor_raw(&r);
+		const uint8_t *label = mst_cbor_raw(&r).ptr;
 
 		if (!known_type || n == MST_COSE_LABELS_MAX ||
 		    !is_understood(label_number(label)) || !is_among(h, h->count_protected, label))
@@ -190,29 +203,13 @@ check_crit(const struct headers *h)
 	return r.err == MST_OK && n > 0 ? MST_OK : MST_E_COSE_CRIT;
 }
 
-/* COSE-3: a map, and not an empty one; RFC 9052 3 allows h'' for that, we do not. */
-static bool
-is_protected_map(mst_span protected_header)
-{
-	struct mst_cbor_head h;
-
-	return mst_cbor_validate(protected_header) == MST_OK &&
-	       mst_cbor_head_at(protected_header, 0, &h) && h.major == MAJOR_MAP && h.arg > 0;
-}
-
 mst_err
 cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out)
 {
-	struct mst_cose_sign1 m = {
-		.protected_header = frame->protected_header,
-		.unprotected_header = frame->unprotected_header,
-	};
 	struct headers h;
 	mst_err e;
 
-	if (!is_protected_map(frame->protected_header))
-		return MST_E_COSE_PROTECTED;
-	h.out = &m;
+	h.out = out;
 	h.in_protected = true;
 	h.has_alg = false;
 	h.crit = MST_NONE;
@@ -225,8 +222,5 @@ cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out)
 	h.in_protected = false;
 	if ((e = read_map(&h, frame->unprotected_header)) != MST_OK)
 		return e;
-	if (!h.has_alg)
-		return MST_E_COSE_ALG_MISSING;
-	*out = m;
-	return MST_OK;
+	return h.has_alg ? MST_OK : MST_E_COSE_ALG_MISSING;
 }

@@ -1,107 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a COSE_Sign1 and asking who made it: RFC 9052 4.2 and 4.4. */
-#include <string.h>
-
 #include "core/base/assert.h"
-#include "core/cbor/cbor_head.h"
 #include "core/cose/cose.h"
 
-static const struct {
-	enum mst_cose_alg alg;
-	enum mst_cose_accept bit;
+static const struct algorithm {
+	int8_t alg;
+	uint8_t bit; /* enum mst_cose_accept */
 	uint8_t signature_len;
 } algorithms[] = {
 	{ MST_COSE_ES256, MST_COSE_TAKE_ES256, 64 },
 	{ MST_COSE_EDDSA, MST_COSE_TAKE_EDDSA, 64 },
 	{ MST_COSE_ES384, MST_COSE_TAKE_ES384, 96 },
 	{ MST_COSE_ES512, MST_COSE_TAKE_ES512, 132 },
+	{ 0, 0, 0 },
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+
+/*
+ * The row of an algorithm, or the last, which is of none. By number, not by
+ * enum: where enums are short, -263 would become -7.
+ */
+static const struct algorithm *
+row_of(int32_t alg)
+{
+	size_t i = 0;
+
+	while (i < ALGORITHMS - 1 && algorithms[i].alg != alg)
+		i++;
+	return &algorithms[i];
+}
 
 size_t
 mst_cose_signature_len(enum mst_cose_alg alg)
 {
-	for (size_t i = 0; i < ALGORITHMS; i++)
-		if (algorithms[i].alg == alg)
-			return algorithms[i].signature_len;
-	return 0;
+	return row_of(alg)->signature_len;
+}
+
+bool
+cose_alg_is_known(int32_t number)
+{
+	return row_of(number)->bit != 0;
 }
 
 unsigned
 cose_accept_bit(enum mst_cose_alg alg)
 {
-	for (size_t i = 0; i < ALGORITHMS; i++)
-		if (algorithms[i].alg == alg)
-			return algorithms[i].bit;
-	return 0;
-}
-
-/*
- * DM-5: no indefinite length inside COSE. In what is well-formed and of
- * definite lengths every head stands right behind the one before and its
- * string, so that no nesting needs to be kept: the first other head is the
- * refusal itself.
- */
-static bool
-is_definite(mst_span in)
-{
-	struct mst_cbor_head h;
-
-	for (size_t at = 0; at < in.len; at += h.size) {
-		if (!mst_cbor_head_at(in, at, &h))
-			return true; /* not well-formed: the reader has the name of that */
-		if (h.info == INFO_OPEN)
-			return false;
-		if (h.major == MAJOR_BYTES || h.major == MAJOR_TEXT)
-			at += (size_t)h.arg;
-	}
-	return true;
+	return row_of(alg)->bit;
 }
 
 mst_err
 cose_frame_parse(mst_span message, struct cose_frame *out)
 {
 	struct mst_cbor_reader r;
-	struct cose_frame f = { .payload = MST_NONE };
-	mst_err e;
 
-	/* what is not CBOR is called that, whatever it looks like at its beginning */
-	if ((e = mst_cbor_validate(message)) != MST_OK)
-		return e;
-	if (!is_definite(message))
-		return MST_E_COSE_INDEFINITE;
 	mst_cbor_init(&r, message);
+	r.indefinite_is = MST_E_COSE_INDEFINITE; /* DM-5 */
 	if (mst_cbor_peek(&r) == MST_CBOR_TAG && mst_cbor_tag(&r) != COSE_TAG_SIGN1)
-		return MST_E_COSE_TAG;
+		mst_cbor_fail(&r, MST_E_COSE_TAG);
 	mst_cbor_array(&r);
-	f.protected_header = mst_cbor_bytes(&r);
-	if (r.err == MST_OK && mst_cbor_peek(&r) != MST_CBOR_MAP)
-		return MST_E_COSE;
-	f.unprotected_header = mst_cbor_raw(&r);
+	out->protected_header = mst_cbor_bytes(&r);
+	if (mst_cbor_peek(&r) != MST_CBOR_MAP)
+		mst_cbor_fail(&r, MST_E_CBOR_TYPE);
+	out->unprotected_header = mst_cbor_raw(&r);
+	out->payload = MST_NONE;
 	if (mst_cbor_peek(&r) == MST_CBOR_NULL)
 		mst_cbor_null(&r);
 	else
-		f.payload = mst_cbor_bytes(&r);
-	f.signature = mst_cbor_bytes(&r);
+		out->payload = mst_cbor_bytes(&r);
+	out->signature = mst_cbor_bytes(&r);
 	mst_cbor_leave(&r);
-	if (mst_cbor_end(&r) != MST_OK)
-		return MST_E_COSE; /* well-formed: so it is the shape */
-	if (!is_definite(f.protected_header))
-		return MST_E_COSE_INDEFINITE;
-	*out = f;
-	return MST_OK;
+	/* CBOR of another shape is no COSE_Sign1; what is no CBOR keeps its name */
+	return mst_cbor_end(&r) == MST_E_CBOR_TYPE ? MST_E_COSE : r.err;
 }
 
 mst_err
 mst_cose_sign1_parse(mst_span message, struct mst_cose_sign1 *out)
 {
 	struct cose_frame f;
-	struct mst_cose_sign1 m;
+	struct mst_cose_sign1 m = { .payload = MST_NONE };
 	mst_err e;
 
 	if ((e = cose_frame_parse(message, &f)) != MST_OK ||
 	    (e = cose_headers_parse(&f, &m)) != MST_OK)
 		return e;
+	m.protected_header = f.protected_header;
+	m.unprotected_header = f.unprotected_header;
 	m.payload = f.payload;
 	m.signature = f.signature;
 	/* RFC 9053 2.1, 2.2: r and s in full length, and no signature is none */
@@ -128,19 +111,6 @@ mst_cose_certs_next(mst_span *rest, mst_span *cert)
 	return true;
 }
 
-size_t
-cose_bytes_head(uint8_t room[COSE_HEAD_MAX], size_t len)
-{
-	size_t n = len < INFO_1 ? 0 : len <= UINT8_MAX ? 1 : len <= UINT16_MAX ? 2 : 4;
-	unsigned info = n == 0 ? (unsigned)len : n == 4 ? INFO_1 + 2 : INFO_1 - 1 + (unsigned)n;
-
-	MST_ASSERT(len <= UINT32_MAX);
-	room[0] = (uint8_t)(MAJOR_BYTES << 5 | info);
-	for (size_t i = n; i > 0; i--, len >>= 8)
-		room[i] = (uint8_t)(len & 0xff);
-	return n + 1;
-}
-
 /* RFC 9052 4.4: [ "Signature1", protected, external_aad, payload ] */
 static const uint8_t opening[] = { 0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1' };
 
@@ -148,20 +118,22 @@ void
 cose_tbs_make(
     mst_span protected_header, mst_span external_aad, mst_span payload, struct mst_cose_tbs *tbs)
 {
-	uint8_t *first = tbs->heads[0];
-	size_t n;
+	struct mst_buf b = MST_BUF(tbs->heads);
+	struct mst_cbor_writer w;
+	size_t at = 0;
 
-	_Static_assert(sizeof(opening) + COSE_HEAD_MAX <= sizeof(tbs->heads[0]), "room of a head");
-	memcpy(first, opening, sizeof(opening));
-	n = cose_bytes_head(first + sizeof(opening), protected_header.len);
-	tbs->piece[0] = mst_span_of(first, sizeof(opening) + n);
+	_Static_assert(sizeof(opening) + 3 * 5 <= sizeof(tbs->heads), "room for four-byte lengths");
+	mst_cbor_put_init(&w, &b);
+	w.err = mst_buf_put(&b, mst_span_of(opening, sizeof(opening)));
 	tbs->piece[1] = protected_header;
-	n = cose_bytes_head(tbs->heads[1], external_aad.len);
-	tbs->piece[2] = mst_span_of(tbs->heads[1], n);
 	tbs->piece[3] = external_aad;
-	n = cose_bytes_head(tbs->heads[2], payload.len);
-	tbs->piece[4] = mst_span_of(tbs->heads[2], n);
 	tbs->piece[5] = payload;
+	for (size_t i = 0; i < MST_COSE_PIECES; i += 2) {
+		mst_cbor_put_bytes_head(&w, tbs->piece[i + 1].len);
+		tbs->piece[i] = mst_span_of(tbs->heads + at, b.len - at);
+		at = b.len;
+	}
+	MST_ASSERT(w.err == MST_OK); /* no message is of 4 GiB */
 }
 
 size_t

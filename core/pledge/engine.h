@@ -13,6 +13,21 @@ typedef struct mst_pledge_action *action;
 
 #define NEVER INT64_MAX
 
+/*
+ * A device for cBRSKI alone may leave the other profile out of its image
+ * (docs/decisions/0012-only-constrained.md): no step and no check of its own goes.
+ */
+static inline bool
+pledge_is_constrained(const struct mst_pledge *p)
+{
+#ifdef MUSTER_ONLY_CONSTRAINED
+	(void)p;
+	return true;
+#else
+	return p->cfg.profile == MST_PROFILE_CONSTRAINED;
+#endif
+}
+
 /* now + seconds, without overflow. */
 int64_t pledge_after(int64_t now, int64_t seconds);
 

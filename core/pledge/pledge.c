@@ -58,6 +58,9 @@ mst_pledge_init(struct mst_pledge *p, const struct mst_pledge_config *cfg)
 {
 	MST_ASSERT(cfg->crypto != NULL && cfg->serial.len > 0 && cfg->media != MST_MEDIA_NONE);
 	MST_ASSERT(cfg->profile != MST_PROFILE_CONSTRAINED || cfg->media == MST_MEDIA_COSE_CBOR);
+#ifdef MUSTER_ONLY_CONSTRAINED
+	MST_ASSERT(cfg->profile == MST_PROFILE_CONSTRAINED);
+#endif
 	MST_ASSERT(is_lent(&cfg->pvr) && is_lent(&cfg->scratch) && is_lent(&cfg->keep) &&
 	           is_lent(&cfg->chain));
 	MST_ASSERT(cfg->mode == MST_PLEDGE_BOOTSTRAP || cfg->anchors.len > 0);

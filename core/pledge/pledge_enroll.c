@@ -12,12 +12,6 @@ renewing(const struct mst_pledge *p)
 	return p->cfg.mode == MST_PLEDGE_RENEW;
 }
 
-static bool
-constrained(const struct mst_pledge *p)
-{
-	return p->cfg.profile == MST_PROFILE_CONSTRAINED;
-}
-
 /* TEL-2: a failed enrolment MUST be reported on the same connection. */
 static void
 fail(struct mst_pledge *p, event ev, action act, mst_err e)
@@ -35,7 +29,7 @@ static void
 ask_cert(struct mst_pledge *p, event ev, action act, mst_span wanted)
 {
 	const struct mst_crypto *c = p->cfg.crypto;
-	enum mst_form form = constrained(p) ? MST_FORM_DER : MST_FORM_BASE64;
+	enum mst_form form = pledge_is_constrained(p) ? MST_FORM_DER : MST_FORM_BASE64;
 	mst_err e;
 
 	p->cfg.scratch.len = 0;
@@ -51,7 +45,7 @@ ask_cert(struct mst_pledge *p, event ev, action act, mst_span wanted)
 void
 pledge_start_est(struct mst_pledge *p, event ev, action act)
 {
-	if (constrained(p))
+	if (pledge_is_constrained(p))
 		ask_cert(p, ev, act, MST_NONE);
 	else
 		pledge_send(p, ev, act, MST_RES_CACERTS, MST_NONE);
@@ -89,7 +83,7 @@ open_cert(struct mst_pledge *p, event ev, enum mst_form form, mst_span body, mst
 static enum mst_form
 form_of(const struct mst_pledge *p, event ev)
 {
-	return constrained(p) ? ev->form : MST_FORM_BASE64;
+	return pledge_is_constrained(p) ? ev->form : MST_FORM_BASE64;
 }
 
 /* A cacerts answer: more authoritative than the pin from here on (RFC 8995 5.9.1). */
@@ -120,7 +114,7 @@ pledge_on_cacerts(struct mst_pledge *p, event ev, action act)
 		return;
 	}
 	p->pending_since = MST_NO_TIME;
-	if (ev->status != 200 && renewing(p) && !constrained(p)) {
+	if (ev->status != 200 && renewing(p) && !pledge_is_constrained(p)) {
 		/* The anchors held are enough; an update of them is a kindness. */
 		p->anchors = p->cfg.anchors;
 		pledge_send(p, ev, act, MST_RES_CSRATTRS, MST_NONE);
@@ -132,11 +126,11 @@ pledge_on_cacerts(struct mst_pledge *p, event ev, action act)
 	}
 	e = open_cacerts(p, ev);
 	/* cV 6.7.1 step 4, 6.7.4 step 4: the certificate that was waiting for them */
-	if (e == MST_OK && constrained(p))
+	if (e == MST_OK && pledge_is_constrained(p))
 		e = open_cert(p, ev, p->answer_form, p->answer, p->anchors);
 	if (e != MST_OK)
 		fail(p, ev, act, e);
-	else if (constrained(p))
+	else if (pledge_is_constrained(p))
 		keep(p, act);
 	else
 		pledge_send(p, ev, act, MST_RES_CSRATTRS, MST_NONE);
@@ -145,6 +139,10 @@ pledge_on_cacerts(struct mst_pledge *p, event ev, action act)
 void
 pledge_on_csrattrs(struct mst_pledge *p, event ev, action act)
 {
+	if (pledge_is_constrained(p)) { /* they are never asked for */
+		pledge_give_up(p, ev, act, MST_E_PLEDGE_PROTOCOL);
+		return;
+	}
 	if (ev->status == 202) {
 		pledge_pending(p, ev, act);
 		return;
@@ -208,7 +206,7 @@ pledge_on_cert(struct mst_pledge *p, event ev, action act)
 	p->pending_since = MST_NO_TIME;
 	if (ev->status != 200)
 		fail(p, ev, act, pledge_refusal(p, ev));
-	else if (constrained(p))
+	else if (pledge_is_constrained(p))
 		on_cert_constrained(p, ev, act);
 	else if ((e = open_cert(p, ev, MST_FORM_BASE64, ev->body, p->anchors)) != MST_OK)
 		fail(p, ev, act, e);

@@ -16,13 +16,15 @@ nonce_make(struct mst_pledge *p)
 	if ((e = c->random(c->ctx, p->nonce, sizeof(p->nonce))) != MST_OK)
 		return e;
 	mst_wipe(p->nonce_text, sizeof(p->nonce_text));
+	if (pledge_is_constrained(p))
+		return MST_OK; /* no JSON, no text */
 	return mst_base64_encode(mst_span_of(p->nonce, sizeof(p->nonce)), &text);
 }
 
 static mst_span
 nonce_text(const struct mst_pledge *p)
 {
-	if (p->cfg.media == MST_MEDIA_COSE_CBOR)
+	if (pledge_is_constrained(p) || p->cfg.media == MST_MEDIA_COSE_CBOR)
 		return MST_NONE; /* there the nonce is a byte string */
 	return mst_span_of(p->nonce_text, sizeof(p->nonce_text) - 1);
 }

@@ -6,7 +6,22 @@
 #include "muster/cbor.h"
 #include "muster/voucher.h"
 
+/*
+ * cBRSKI 12.1: a pledge may know SIDs alone; its MASA then answers with those.
+ * Nor does a pledge meet writers of older drafts.
+ */
+#ifdef MUSTER_ONLY_CONSTRAINED
+#define NAMES false
+#define LEGACY false
+#define NAME(text) NULL
+#else
+#define NAMES true
+#define LEGACY true
+#define NAME(text) (text)
+#endif
+
 /* DM-5 */
+#define LEAVES_MAX 64
 #define LEAF_MAX 16384u
 #define PRIOR_MAX 49152u
 #define SHA256_LEN 32
@@ -31,29 +46,32 @@ static const struct leaf {
 	uint16_t at;
 	const char *name;
 } leaves[] = {
-	{ { SID_ASSERTION }, LEAF_ASSERTION, AT(assertion), "assertion" },
-	{ { SID_CREATED_ON }, LEAF_TIME, AT(created_on), "created-on" },
+	{ { SID_ASSERTION }, LEAF_ASSERTION, AT(assertion), NAME("assertion") },
+	{ { SID_CREATED_ON }, LEAF_TIME, AT(created_on), NAME("created-on") },
 	{ { SID_REVOCATION_CHECKS }, LEAF_BOOL, AT(revocation_checks),
-	    "domain-cert-revocation-checks" },
-	{ { SID_EXPIRES_ON }, LEAF_TIME, AT(expires_on), "expires-on" },
-	{ { SID_IDEVID_ISSUER }, LEAF_BINARY, AT(idevid_issuer), "idevid-issuer" },
-	{ { SID_LAST_RENEWAL }, LEAF_TIME, AT(last_renewal), "last-renewal-date" },
-	{ { SID_NONCE }, LEAF_NONCE, AT(nonce), "nonce" },
-	{ { SID_PINNED_CERT }, LEAF_BINARY, AT(pinned_cert), "pinned-domain-cert" },
-	{ { SID_PINNED_PUBK }, LEAF_BINARY, AT(pinned_pubk), "pinned-domain-pubk" },
+	    NAME("domain-cert-revocation-checks") },
+	{ { SID_EXPIRES_ON }, LEAF_TIME, AT(expires_on), NAME("expires-on") },
+	{ { SID_IDEVID_ISSUER }, LEAF_BINARY, AT(idevid_issuer), NAME("idevid-issuer") },
+	{ { SID_LAST_RENEWAL }, LEAF_TIME, AT(last_renewal), NAME("last-renewal-date") },
+	{ { SID_NONCE }, LEAF_NONCE, AT(nonce), NAME("nonce") },
+	{ { SID_PINNED_CERT }, LEAF_BINARY, AT(pinned_cert), NAME("pinned-domain-cert") },
+	{ { SID_PINNED_PUBK }, LEAF_BINARY, AT(pinned_pubk), NAME("pinned-domain-pubk") },
 	{ { SID_PINNED_PUBK_SHA256 }, LEAF_HASH, AT(pinned_pubk_sha256),
-	    "pinned-domain-pubk-sha256" },
-	{ { SID_SERIAL }, LEAF_SERIAL, AT(serial), "serial-number" },
+	    NAME("pinned-domain-pubk-sha256") },
+	{ { SID_SERIAL }, LEAF_SERIAL, AT(serial), NAME("serial-number") },
 	{ { SID_CONFIGURATION_URL }, LEAF_TEXT, AT(additional_configuration_url),
-	    "additional-configuration-url" },
-	{ { SID_EST_DOMAIN }, LEAF_TEXT, AT(est_domain), "est-domain" },
+	    NAME("additional-configuration-url") },
+	{ { SID_EST_DOMAIN }, LEAF_TEXT, AT(est_domain), NAME("est-domain") },
 	{ { SID_PROPRIETARY }, LEAF_BINARY, AT(manufacturer_proprietary),
-	    "manufacturer-proprietary" },
-	{ { SID_PRIOR_REQUEST }, LEAF_PRIOR, AT(prior_request), "prior-signed-voucher-request" },
-	{ { SID_PROXIMITY_CERT }, LEAF_BINARY, AT(proximity_cert), "proximity-registrar-cert" },
+	    NAME("manufacturer-proprietary") },
+	{ { SID_PRIOR_REQUEST }, LEAF_PRIOR, AT(prior_request),
+	    NAME("prior-signed-voucher-request") },
+	{ { SID_PROXIMITY_CERT }, LEAF_BINARY, AT(proximity_cert),
+	    NAME("proximity-registrar-cert") },
 	{ { SID_PROXIMITY_PUBK_SHA256 }, LEAF_HASH, AT(proximity_pubk_sha256),
-	    "proximity-registrar-pubk-sha256" },
-	{ { SID_PROXIMITY_PUBK }, LEAF_BINARY, AT(proximity_pubk), "proximity-registrar-pubk" },
+	    NAME("proximity-registrar-pubk-sha256") },
+	{ { SID_PROXIMITY_PUBK }, LEAF_BINARY, AT(proximity_pubk),
+	    NAME("proximity-registrar-pubk") },
 };
 #define LEAVES (sizeof(leaves) / sizeof(leaves[0]))
 
@@ -61,11 +79,13 @@ struct parse {
 	struct mst_cbor_reader r;
 	struct mst_voucher_claims *claims;
 	unsigned accept;
-	uint64_t base; /* the outer SID as it was written */
+	int64_t base; /* the outer SID as it was written */
+	size_t inner; /* where the inner map begins */
+	size_t pairs; /* of it, so far */
 	uint32_t seen; /* bits by row of leaves[] */
 };
 
-static uint64_t
+static int64_t
 outer_sid(enum mst_voucher_kind kind, bool old)
 {
 	switch (kind) {
@@ -82,15 +102,15 @@ outer_name(enum mst_voucher_kind kind)
 	                           : MST_LIT("ietf-voucher-request:voucher");
 }
 
-/* A key of any spelling: a name, or a number that is a SID (absolute) or a delta. */
+/* A key of any spelling. */
 struct key {
 	mst_span name; /* absent: a number */
-	bool absolute;
-	int64_t number;
+	int64_t sid; /* absolute */
 };
 
+/* base: the SID to which a bare number is a delta. */
 static struct key
-read_key(struct mst_cbor_reader *r)
+read_key(struct mst_cbor_reader *r, int64_t base)
 {
 	struct key k = { .name = MST_NONE };
 	enum mst_cbor_type type = mst_cbor_peek(r);
@@ -100,43 +120,53 @@ read_key(struct mst_cbor_reader *r)
 		return k;
 	}
 	if (type == MST_CBOR_TAG) {
-		k.absolute = true;
+		base = 0;
 		if (mst_cbor_tag(r) != TAG_SID)
 			mst_cbor_fail(r, MST_E_CBOR_TYPE);
 	}
-	k.number = mst_cbor_int(r);
+	k.sid = mst_cbor_int(r);
+	if (k.sid <= INT64_MAX - base) /* else beyond all SIDs, and nobody's */
+		k.sid += base;
 	return k;
 }
 
-/* Is it the outer key of this kind? Writes *base then. */
+/* Is it the outer key of this kind? Then *base is its SID. */
 static bool
-is_outer(const struct parse *p, const struct key *k, enum mst_voucher_kind kind, uint64_t *base)
+is_outer(const struct parse *p, const struct key *k, enum mst_voucher_kind kind, int64_t *base)
 {
 	*base = outer_sid(kind, false);
 	if (k->name.ptr != NULL)
-		return mst_span_eq(k->name, outer_name(kind));
-	if (k->number >= 0 && (uint64_t)k->number == *base)
+		return NAMES && mst_span_eq(k->name, outer_name(kind));
+	if (k->sid == *base)
 		return true;
 	*base = outer_sid(kind, true);
-	return (p->accept & MST_LEGACY_SIDS) != 0 && k->number >= 0 && (uint64_t)k->number == *base;
+	return LEGACY && (p->accept & MST_LEGACY_SIDS) != 0 && k->sid == *base;
+}
+
+/* The delta of a number, 0 when it is none of ours. */
+static unsigned
+delta_of(const struct parse *p, const struct key *k)
+{
+	int64_t delta = k->sid - p->base;
+
+	return k->name.ptr == NULL && delta > 0 && delta <= SID_DELTA_MAX ? (unsigned)delta : 0;
 }
 
 static bool
-names_leaf(const struct parse *p, const struct key *k, const struct leaf *leaf)
+names_leaf(const struct parse *p, const struct key *k, unsigned delta, const struct leaf *leaf)
 {
-	int64_t delta = leaf->delta[p->claims->kind];
+	unsigned own = leaf->delta[p->claims->kind];
 
-	if (delta == 0) /* not of this kind */
+	if (own == 0) /* not of this kind */
 		return false;
-	if (k->name.ptr != NULL)
-		return mst_span_eq(k->name, mst_span_str(leaf->name));
-	return k->number == (k->absolute ? (int64_t)p->base + delta : delta);
+	return own == delta ||
+	       (NAMES && k->name.ptr != NULL && mst_span_eq(k->name, mst_span_str(leaf->name)));
 }
 
 static bool
 takes_old_types(const struct parse *p)
 {
-	return (p->accept & MST_LEGACY_TYPES) != 0;
+	return LEGACY && (p->accept & MST_LEGACY_TYPES) != 0;
 }
 
 static void
@@ -217,21 +247,48 @@ read_leaf(struct parse *p, const struct leaf *leaf)
 	}
 }
 
+/*
+ * Has a key that is no leaf's stood before? The keys before this one, at offset
+ * end, are walked again: nothing needs to be stored, and such keys are rare.
+ */
+static bool
+is_repeated(const struct parse *p, const struct key *k, size_t end)
+{
+	struct mst_cbor_reader r;
+	struct key before;
+
+	mst_cbor_init(&r, mst_span_of(p->r.in.ptr + p->inner, p->r.in.len - p->inner));
+	mst_cbor_map(&r);
+	while (mst_cbor_more(&r) && r.at < end - p->inner) {
+		before = read_key(&r, p->base);
+		if (before.sid == k->sid && mst_span_eq(before.name, k->name))
+			return true;
+		mst_cbor_skip(&r);
+	}
+	return false;
+}
+
 static void
 read_pair(struct parse *p)
 {
-	struct key k = read_key(&p->r);
+	size_t at = p->r.at;
+	struct key k = read_key(&p->r, p->base);
+	unsigned delta = delta_of(p, &k);
 	uint32_t bit = 1;
 
+	if (++p->pairs > LEAVES_MAX)
+		mst_cbor_fail(&p->r, MST_E_CBOR_LIMIT);
 	for (size_t i = 0; i < LEAVES; i++, bit <<= 1) {
-		if (!names_leaf(p, &k, &leaves[i]))
+		if (!names_leaf(p, &k, delta, &leaves[i]))
 			continue;
-		if ((p->seen & bit) != 0) /* the same leaf in another spelling */
+		if ((p->seen & bit) != 0) /* also the same leaf in another spelling */
 			mst_cbor_fail(&p->r, MST_E_CBOR_DUPLICATE);
 		p->seen |= bit;
 		read_leaf(p, &leaves[i]);
 		return;
 	}
+	if (p->r.err == MST_OK && is_repeated(p, &k, at))
+		mst_cbor_fail(&p->r, MST_E_CBOR_DUPLICATE);
 	p->claims->unknown++; /* RFC 8995 5.6.1: unknown leaves are ignored */
 	mst_cbor_skip(&p->r);
 }
@@ -242,12 +299,12 @@ read_outer(struct parse *p, enum mst_voucher_kind kind)
 {
 	enum mst_voucher_kind other = kind == MST_VOUCHER ? MST_VOUCHER_REQUEST : MST_VOUCHER;
 	struct key k;
-	uint64_t ignored;
+	int64_t ignored;
 
 	mst_cbor_map(&p->r);
 	if (!mst_cbor_more(&p->r))
 		return p->r.err != MST_OK ? p->r.err : MST_E_VOUCHER_PARSE;
-	k = read_key(&p->r);
+	k = read_key(&p->r, 0);
 	if (p->r.err != MST_OK)
 		return p->r.err;
 	if (is_outer(p, &k, other, &ignored))
@@ -263,13 +320,11 @@ mst_voucher_cbor_parse(
 	struct parse p = { .claims = &c, .accept = accept };
 	mst_err e;
 
-	/* DM-5: no key twice, known or not */
-	if ((e = mst_cbor_validate_unique(cbor)) != MST_OK)
-		return e;
 	mst_voucher_claims_init(&c, kind);
 	mst_cbor_init(&p.r, cbor);
 	if ((e = read_outer(&p, kind)) != MST_OK)
 		return e;
+	p.inner = p.r.at;
 	mst_cbor_map(&p.r);
 	while (mst_cbor_more(&p.r))
 		read_pair(&p);
@@ -278,6 +333,18 @@ mst_voucher_cbor_parse(
 	if ((e = mst_cbor_end(&p.r)) == MST_OK)
 		*out = c;
 	return e;
+}
+
+static void
+put_time(struct mst_cbor_writer *w, int64_t t)
+{
+	uint8_t room[MST_TIME_LEN];
+	struct mst_buf text = MST_BUF(room);
+	mst_err e = mst_time_format(t, &text);
+
+	mst_cbor_put_text(w, mst_buf_span(&text));
+	if (w->err == MST_OK)
+		w->err = e;
 }
 
 static bool
@@ -294,74 +361,53 @@ is_present(const struct mst_voucher_claims *c, const struct leaf *leaf)
 	case LEAF_PRIOR:
 	case LEAF_NONCE:
 	case LEAF_SERIAL:
-	case LEAF_TEXT: return ((const mst_span *)at)->ptr != NULL;
+	case LEAF_TEXT: break;
 	}
-	return false;
+	return ((const mst_span *)at)->ptr != NULL;
 }
 
-static mst_err
-put_time(struct mst_cbor_writer *w, int64_t t)
-{
-	uint8_t room[MST_TIME_LEN];
-	struct mst_buf text = MST_BUF(room);
-	mst_err e = mst_time_format(t, &text);
-
-	if (e == MST_OK)
-		mst_cbor_put_text(w, mst_buf_span(&text));
-	return e;
-}
-
-static mst_err
+static void
 put_leaf(struct mst_cbor_writer *w, const struct mst_voucher_claims *c, const struct leaf *leaf)
 {
 	const void *at = (const char *)c + leaf->at;
 
 	mst_cbor_put_uint(w, leaf->delta[c->kind]);
 	switch ((enum leaf_type)leaf->type) {
-	case LEAF_ASSERTION: mst_cbor_put_int(w, c->assertion); break;
-	case LEAF_BOOL: mst_cbor_put_bool(w, c->revocation_checks > 0); break;
-	case LEAF_TIME: return put_time(w, *(const int64_t *)at);
+	case LEAF_ASSERTION: mst_cbor_put_int(w, c->assertion); return;
+	case LEAF_BOOL: mst_cbor_put_bool(w, c->revocation_checks > 0); return;
+	case LEAF_TIME: put_time(w, *(const int64_t *)at); return;
 	case LEAF_BINARY:
 	case LEAF_HASH:
 	case LEAF_PRIOR:
-	case LEAF_NONCE: mst_cbor_put_bytes(w, *(const mst_span *)at); break;
+	case LEAF_NONCE: mst_cbor_put_bytes(w, *(const mst_span *)at); return;
 	case LEAF_SERIAL:
-	case LEAF_TEXT: mst_cbor_put_text(w, *(const mst_span *)at); break;
+	case LEAF_TEXT: mst_cbor_put_text(w, *(const mst_span *)at); return;
 	}
-	return mst_cbor_put_end(w);
-}
-
-/* The leaf of a delta that is there to be written; NULL when there is none. */
-static const struct leaf *
-leaf_of(const struct mst_voucher_claims *c, unsigned delta)
-{
-	for (size_t i = 0; i < LEAVES; i++)
-		if (leaves[i].delta[c->kind] == delta && is_present(c, &leaves[i]))
-			return &leaves[i];
-	return NULL;
 }
 
 mst_err
 mst_voucher_cbor_build(const struct mst_voucher_claims *claims, struct mst_buf *out)
 {
-	size_t before = out->len;
+	size_t before = out->len, head;
 	struct mst_cbor_writer w;
-	uint64_t pairs = 0;
-	mst_err e = MST_OK;
+	uint8_t pairs = 0;
 
-	for (unsigned d = 1; d <= SID_DELTA_MAX; d++)
-		pairs += leaf_of(claims, d) != NULL;
+	_Static_assert(LEAVES < 24, "the head of the inner map is one byte");
 	mst_cbor_put_init(&w, out);
 	mst_cbor_put_map(&w, 1);
-	mst_cbor_put_uint(&w, outer_sid(claims->kind, false));
-	mst_cbor_put_map(&w, pairs);
+	mst_cbor_put_int(&w, outer_sid(claims->kind, false));
+	head = out->len;
+	mst_cbor_put_map(&w, 0); /* their number comes when it is known */
 	/* RFC 8949 4.2.1: keys ascend, and deltas below 24 do so as bytes */
-	for (unsigned d = 1; e == MST_OK && d <= SID_DELTA_MAX; d++)
-		if (leaf_of(claims, d) != NULL)
-			e = put_leaf(&w, claims, leaf_of(claims, d));
-	if (e == MST_OK)
-		e = mst_cbor_put_end(&w);
-	if (e != MST_OK)
+	for (unsigned d = 1; d <= SID_DELTA_MAX; d++)
+		for (size_t i = 0; i < LEAVES; i++)
+			if (leaves[i].delta[claims->kind] == d && is_present(claims, &leaves[i])) {
+				put_leaf(&w, claims, &leaves[i]);
+				pairs++;
+			}
+	if (mst_cbor_put_end(&w) != MST_OK)
 		out->len = before;
-	return e;
+	else
+		out->ptr[head] |= pairs;
+	return mst_cbor_put_end(&w);
 }

@@ -84,6 +84,18 @@ length_fits(size_t len)
 	return len >= MST_NONCE_MIN && len <= MST_NONCE_MAX;
 }
 
+/* In CBOR a nonce is bytes and has no text (DM-2): a device for that alone needs none of this. */
+static mst_span
+text_of_nonce(const struct mst_voucher_claims *c)
+{
+#ifdef MUSTER_ONLY_CONSTRAINED
+	(void)c;
+	return MST_NONE;
+#else
+	return c->nonce_text;
+#endif
+}
+
 /*
  * 8366bis: length "8..32". DM-2: in JSON the nonce is opaque text, and peers
  * send hex or plain words such as "abcd1234" that decode to too few or too
@@ -93,7 +105,7 @@ length_fits(size_t len)
 static bool
 nonce_length_ok(const struct mst_voucher_claims *c)
 {
-	mst_span text = c->nonce_text;
+	mst_span text = text_of_nonce(c);
 	bool padded = text.len > 0 && text.ptr[text.len - 1] == '=';
 
 	if (text.len > MST_NONCE_TEXT_MAX)
@@ -108,7 +120,7 @@ nonce_length_ok(const struct mst_voucher_claims *c)
 static bool
 has_nonce(const struct mst_voucher_claims *c)
 {
-	return c->nonce.ptr != NULL || c->nonce_text.ptr != NULL;
+	return c->nonce.ptr != NULL || text_of_nonce(c).ptr != NULL;
 }
 
 mst_err
@@ -167,7 +179,7 @@ freshness_check(const struct mst_voucher_claims *c, const struct mst_voucher_wan
 	if (!has_nonce(c))
 		return want->refuse_nonceless ? MST_E_VOUCHER_NONCELESS : MST_OK;
 	/* RFC 8995 5.6.1: if present, the nonce MUST match the one sent. */
-	if (wanted && !mst_nonce_eq(c->nonce_text, c->nonce, want->nonce_text, want->nonce))
+	if (wanted && !mst_nonce_eq(text_of_nonce(c), c->nonce, want->nonce_text, want->nonce))
 		return MST_E_VOUCHER_NONCE;
 	return MST_OK;
 }

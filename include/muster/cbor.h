@@ -40,20 +40,17 @@ enum mst_cbor_type {
 	MST_CBOR_END, /* END: input or container exhausted, or error */
 };
 
-/* left: items to come (two for a pair); for an indefinite length: items taken. */
-struct mst_cbor_level {
-	uint64_t left;
-	bool indefinite;
-	bool map;
-};
-
 struct mst_cbor_reader {
 	mst_span in;
 	size_t at;
 	mst_err err;
 	unsigned depth;
 	bool tagged; /* a tag was taken, its content not yet */
-	struct mst_cbor_level level[MST_CBOR_DEPTH + 1];
+	/* Unless MST_OK, what an item of indefinite length is refused with; set it after init. */
+	mst_err indefinite_is;
+	/* by level: bits, and items to come (two for a pair; of indefinite length: items taken) */
+	uint32_t indefinite, maps;
+	size_t left[MST_CBOR_DEPTH + 1];
 };
 
 void mst_cbor_init(struct mst_cbor_reader *r, mst_span in);
@@ -120,6 +117,8 @@ void mst_cbor_put_init(struct mst_cbor_writer *w, struct mst_buf *out);
 void mst_cbor_put_uint(struct mst_cbor_writer *w, uint64_t v);
 void mst_cbor_put_int(struct mst_cbor_writer *w, int64_t v);
 void mst_cbor_put_bytes(struct mst_cbor_writer *w, mst_span v);
+/* The head alone: the caller appends len bytes to out. */
+void mst_cbor_put_bytes_head(struct mst_cbor_writer *w, size_t len);
 void mst_cbor_put_text(struct mst_cbor_writer *w, mst_span v); /* refuses invalid UTF-8 */
 void mst_cbor_put_bool(struct mst_cbor_writer *w, bool v);
 void mst_cbor_put_null(struct mst_cbor_writer *w);

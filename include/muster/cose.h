@@ -85,7 +85,7 @@ MST_MUST_USE mst_err mst_cose_sign1_parse(mst_span message, struct mst_cose_sign
 #define MST_COSE_PIECES 6
 struct mst_cose_tbs {
 	mst_span piece[MST_COSE_PIECES];
-	uint8_t heads[3][24];
+	uint8_t heads[32];
 };
 /* The length of all pieces together. */
 size_t mst_cose_tbs_len(const struct mst_cose_tbs *tbs);

@@ -84,7 +84,10 @@ void mst_voucher_claims_init(struct mst_voucher_claims *c, enum mst_voucher_kind
  * Vouchers in YANG-CBOR (RFC 9254; RFC 8366bis 8.5 and 9.3, requirements
  * section 4): {2451: {...}} or {2501: {...}}. As keys are taken SID deltas,
  * names and absolute SIDs (Tag 47), mixed; one leaf twice, whatever the
- * spelling, is a duplicate. No allocation: spans point into cbor.
+ * spelling, is a duplicate, and so is any other key. What is in a leaf that is
+ * not understood is well-formed CBOR, no more is asked. No allocation: spans
+ * point into cbor. Built with MUSTER_ONLY_CONSTRAINED names are not understood
+ * and accept is taken as 0.
  *
  * Older writers are taken only where a manufacturer's entry says so (section
  * 19): accept is a set of these, 0 for current drafts alone.

@@ -68,11 +68,14 @@ count_alg(mst_span map, enum mst_cose_alg alg)
 	mst_cbor_init(&r, map);
 	mst_cbor_map(&r);
 	while (mst_cbor_more(&r)) {
-		bool is_alg = mst_cbor_peek(&r) == MST_CBOR_UINT && mst_cbor_uint(&r) == 1;
+		bool number = mst_cbor_peek(&r) == MST_CBOR_UINT;
+		uint64_t label = 0;
 
-		if (r.at > 0 && !is_alg && r.level[r.depth].left % 2 == 0)
-			mst_cbor_skip(&r); /* a key that was no number */
-		if (is_alg) {
+		if (number)
+			label = mst_cbor_uint(&r);
+		else
+			mst_cbor_skip(&r);
+		if (label == 1) {
 			MUST(mst_cbor_int(&r) == alg);
 			n++;
 		} else

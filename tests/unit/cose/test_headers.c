@@ -62,6 +62,8 @@ static const struct row rows[] = {
 	{ "COSE-2 alg 5 (HMAC)", P("a1 01 05", "a0"), MST_E_COSE_ALGORITHM },
 	{ "COSE-2 alg -37 (PS256)", P("a1 01 38 24", "a0"), MST_E_COSE_ALGORITHM },
 	{ "COSE-2 alg -47 (ES256K)", P("a1 01 38 2e", "a0"), MST_E_COSE_ALGORITHM },
+	{ "COSE-2 alg -263, not -7 in eight bits", P("a1 01 39 01 06", "a0"),
+	    MST_E_COSE_ALGORITHM },
 	{ "COSE-2 alg 0", P("a1 01 00", "a0"), MST_E_COSE_ALGORITHM },
 	{ "COSE-2 alg 2^32 - 7, not -7", P("a1 01 1a ff ff ff f9", "a0"), MST_E_COSE_ALGORITHM },
 	{ "COSE-2 alg 2^64 - 7, not -7", P("a1 01 1b ff ff ff ff ff ff ff f9", "a0"),
