@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 
+#include "host/algorithms.h"
 #include "host/file.h"
 
 #define RECORD_MAX (256 * 1024)
@@ -175,7 +176,7 @@ read_objects(mst_span pem, struct agent_record *r)
 
 	if (bio == NULL || (r->anchors = sk_X509_new_null()) == NULL)
 		goto out;
-	r->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	r->key = algorithms_read_key(bio, no_passphrase, NULL);
 	r->cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
 	if (r->key == NULL || r->cert == NULL)
 		goto out;

@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
+#include "host/algorithms.h"
 #include "host/file.h"
 #include "host/key_internal.h"
 
@@ -141,7 +142,7 @@ open_file(const struct key_opening *o, const char *path, EVP_PKEY **out)
 	if ((e = key_read_secret(o, path, &b)) != MST_OK)
 		goto out;
 	if ((bio = BIO_new_mem_buf(b.ptr, (int)b.len)) != NULL)
-		key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted);
+		key = algorithms_read_key(bio, refuse_passphrase, &encrypted);
 	if (key == NULL && encrypted)
 		e = key_step(o, "read key", MST_E_KEY_OPEN,
 		    "%s is encrypted with a passphrase, which a daemon cannot type; decrypt it "

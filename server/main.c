@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/algorithms.h"
 #include "host/log.h"
 #include "host/notify.h"
 #include "server/admin/admin.h"
@@ -116,6 +117,10 @@ main(int argc, char **argv)
 	struct config c;
 	mst_err e;
 
+	if (algorithms_narrow() != MST_OK) {
+		fputs("musterd: OpenSSL's default provider cannot be loaded\n", stderr);
+		return 1;
+	}
 	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		switch (o) {
 		case 'c': path = optarg; break;
