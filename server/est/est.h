@@ -50,6 +50,12 @@ struct est_config {
 	 * name where none are said, and no other (A2).
 	 */
 	const char *basic_file;
+	/*
+	 * Names of manufacturers whose devices, over CoAPS and without Accept, get the bare
+	 * certificate (287) instead of certs-only (281): CO-2.
+	 */
+	const char *const *single_certificate;
+	size_t single_count;
 	bool keygen;
 	bool binding_required;
 	enum est_challenge challenge;

@@ -15,8 +15,6 @@
 #include "server/est/room.h"
 
 #define BASIC "basic:" /* begins the identity of a plain client */
-#define TYPE_ENROLLED "application/pkcs7-mime; smime-type=certs-only" /* H6 */
-
 struct run {
 	const struct est_label *label;
 	struct est *est;
@@ -32,7 +30,8 @@ struct run {
 	const struct est_profile *profile;
 	struct est_csr csr;
 	mst_span key; /* EST_KEYGEN: PKCS#8 */
-	mst_span certs; /* the answer, certs-only */
+	mst_span leaf; /* the certificate */
+	mst_span certs; /* it, as certs-only */
 	struct ca_order order;
 	enum est_placed placed;
 	int64_t cert; /* the row of what is handed out */
@@ -163,7 +162,7 @@ judge(struct run *u)
 		.binding_required = u->est->c.binding_required,
 		.window_percent = u->est->c.window_percent,
 		.now = clock_wall() };
-	mst_err e = est_body_decode(rq->arena, rq->body, &in.der);
+	mst_err e = est_csr_der(rq, &in.der);
 
 	if (in.identity == NULL)
 		return MST_E_NOMEM;
@@ -203,6 +202,8 @@ answer_keygen(struct run *u)
 	char boundary[2 * sizeof random + 1];
 	mst_err e;
 
+	if (u->rq->wire == NET_COAPS)
+		return est_answer_key(u->rq, u->key, u->leaf, u->certs);
 	if (RAND_bytes(random, sizeof random) != 1)
 		return MST_E_RANDOM;
 	for (size_t i = 0; i < sizeof random; i++) {
@@ -227,7 +228,7 @@ answer(struct run *u)
 	if (u->csr.bound) /* RFC 9266 4.1: one authentication by a binding (L7) */
 		net_close_after(u->rq);
 	if (u->op != EST_KEYGEN)
-		est_answer(u->rq, u->step, TYPE_ENROLLED, u->certs);
+		est_answer_issued(u->est, u->rq, u->step, u->manufacturer, u->leaf, u->certs);
 	else if ((e = answer_keygen(u)) != MST_OK)
 		refuse(u, e);
 }
@@ -333,7 +334,10 @@ on_issued(void *arg, mst_err e, mst_span der, const struct cert_row *row)
 
 	if (e == MST_OK) {
 		u->cert = row->id;
-		e = certs_only_wrap(u->rq->arena, der, &u->certs); /* P4: it alone */
+		u->leaf = arena_dup(u->rq->arena, der);
+		e = u->leaf.ptr != NULL
+		        ? certs_only_wrap(u->rq->arena, der, &u->certs) /* P4: it alone */
+		        : MST_E_NOMEM;
 	}
 	if (e != MST_OK)
 		refuse(u, e);

@@ -30,8 +30,21 @@ est_on_cacerts(struct net_request *rq, void *arg)
 	static const struct net_header cte = { "Content-Transfer-Encoding", "base64" };
 	const struct est_label *l = arg;
 	bool wrap = l->cacerts.len > 1020 && est_wrap(rq) != 0;
+	const char *type;
+	mst_span body;
+	mst_err e = est_known_client(l->est, rq);
 
+	if (e == MST_OK && rq->wire == NET_COAPS)
+		e = est_crts(l, rq, &type, &body);
+	if (e != MST_OK) {
+		journal_refuse(l->est->journal, rq, 0, STEP_CACERTS, e, l->label);
+		return;
+	}
 	note_step(l->est, rq, STEP_CACERTS, l->label);
+	if (rq->wire == NET_COAPS) {
+		net_reply(rq, 200, type, body, NULL, 0);
+		return;
+	}
 	/* H6: the type without a parameter. */
 	net_reply(
 	    rq, 200, "application/pkcs7-mime", wrap ? l->cacerts_wrapped : l->cacerts, &cte, 1);
@@ -64,11 +77,12 @@ est_on_csrattrs(struct net_request *rq, void *arg)
 	const struct est_label *l = arg;
 	struct est *e = l->est;
 	mst_span der;
-	mst_err err;
+	mst_err err = est_known_client(e, rq);
 
 	rq->serial = device_serial(e, rq);
-	err = est_csrattrs_build(
-	    rq->arena, l->profile, e->c.csrattrs, rq->serial, e->c.binding_required, &der);
+	if (err == MST_OK)
+		err = est_csrattrs_build(
+		    rq->arena, l->profile, e->c.csrattrs, rq->serial, e->c.binding_required, &der);
 	if (err != MST_OK) {
 		journal_refuse(e->journal, rq, 0, STEP_CSRATTRS, err, l->label);
 		return;
@@ -76,6 +90,8 @@ est_on_csrattrs(struct net_request *rq, void *arg)
 	note_step(e, rq, STEP_CSRATTRS, l->label);
 	if (der.ptr == NULL) /* RFC 7030 4.5.2: none available */
 		net_reply(rq, 204, NULL, MST_NONE, NULL, 0);
+	else if (rq->wire == NET_COAPS)
+		net_reply(rq, 200, "application/csrattrs", der, NULL, 0);
 	else
 		est_answer(rq, STEP_CSRATTRS, "application/csrattrs", der);
 }

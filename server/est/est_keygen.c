@@ -28,8 +28,8 @@ secret_free(void *p)
 	free(s);
 }
 
-static mst_err
-secret_new(struct arena *a, size_t cap, struct mst_buf *out)
+mst_err
+est_secret_new(struct arena *a, size_t cap, struct mst_buf *out)
 {
 	struct secret *s = malloc(sizeof *s + cap);
 
@@ -61,7 +61,7 @@ key_der(struct arena *a, EVP_PKEY *key, mst_span *out)
 	struct mst_buf der;
 	BIGNUM *d = NULL;
 	size_t n = 0;
-	mst_err e = secret_new(a, sizeof head + SCALAR + sizeof middle + POINT, &der);
+	mst_err e = est_secret_new(a, sizeof head + SCALAR + sizeof middle + POINT, &der);
 
 	if (e != MST_OK || (e = mst_buf_put(&der, mst_span_of(head, sizeof head))) != MST_OK)
 		return e;
@@ -129,7 +129,7 @@ est_keygen_body(struct arena *a, mst_span key, mst_span certs_only, const char *
 	*type = arena_printf(a, "multipart/mixed; boundary=%s", boundary);
 	if (*type == NULL)
 		return MST_E_NOMEM;
-	e = secret_new(a, MST_BASE64_LEN(key.len) + MST_BASE64_LEN(certs_only.len) + 3 * 256, &out);
+	e = est_secret_new(a, MST_BASE64_LEN(key.len) + MST_BASE64_LEN(certs_only.len) + 3 * 256, &out);
 	if (e == MST_OK)
 		e = put_part(&out, boundary, "application/pkcs8", key);
 	if (e == MST_OK)

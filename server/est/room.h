@@ -36,6 +36,23 @@ const struct est_profile *est_profile_of(const struct est_label *l, const char *
 struct ca_loop *est_ca_loop(const struct est *e, const struct net_loop *l);
 /* Base64 body with the headers of H5 and H6. */
 void est_answer(struct net_request *rq, enum step step, const char *type, mst_span der);
+
+/* --- est_wire.c: what differs between HTTPS and CoAPS --- */
+#define EST_TYPE_ENROLLED "application/pkcs7-mime; smime-type=certs-only" /* H6 */
+/* The CSR in a body. MST_E_BASE64*. */
+MST_MUST_USE mst_err est_csr_der(struct net_request *rq, mst_span *der);
+/* An issued certificate, alone or as certs-only; manufacturer: the device's, or NULL. */
+void est_answer_issued(const struct est *e, struct net_request *rq, enum step step,
+    const char *manufacturer, mst_span cert, mst_span certs_only);
+/* COAPS: serverkeygen's answer as multipart-core. On an error nothing was answered. */
+MST_MUST_USE mst_err est_answer_key(
+    struct net_request *rq, mst_span key, mst_span cert, mst_span certs_only);
+/* COAPS: what /crts answers. MST_E_MEDIA_ACCEPT (CO-2). */
+MST_MUST_USE mst_err est_crts(
+    const struct est_label *l, struct net_request *rq, const char **type, mst_span *body);
+/* Over CoAPS nothing is for strangers (D3): MST_E_TLS_*. Over HTTPS MST_OK. */
+MST_MUST_USE mst_err est_known_client(const struct est *e, struct net_request *rq);
+
 /* B4: 0 is one line. */
 unsigned est_wrap(const struct net_request *rq);
 /* The device behind the client; MST_E_NOT_FOUND when there is none. */
@@ -57,6 +74,8 @@ void est_on_fullcmc(struct net_request *rq, void *arg);
  * arena goes; spki lies in the arena.
  */
 MST_MUST_USE mst_err est_keygen(struct arena *a, mst_span *pkcs8, mst_span *spki);
+/* A buffer that is wiped when the arena goes (G4). */
+MST_MUST_USE mst_err est_secret_new(struct arena *a, size_t cap, struct mst_buf *out);
 /* The two parts (G2) as one body, wiped with the arena; type gets the Content-Type. */
 MST_MUST_USE mst_err est_keygen_body(struct arena *a, mst_span key, mst_span certs_only,
     const char *boundary, mst_span *body, const char **type);

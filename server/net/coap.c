@@ -120,6 +120,17 @@ send_separately(struct coap_exchange *x)
 	set_timer(x, x->timeout_ms);
 }
 
+/* serverkeygen's answers have private keys in them (est.md G4). */
+static void
+reply_drop(struct coap_exchange *x)
+{
+	if (x->reply != NULL)
+		mst_wipe(x->reply, x->reply_len);
+	free(x->reply);
+	x->reply = NULL;
+	x->reply_len = 0;
+}
+
 void
 coap_deliver(struct coap_exchange *x, unsigned code,
     void (*options)(struct coap_writer *w, void *arg), void *arg)
@@ -139,13 +150,13 @@ coap_deliver(struct coap_exchange *x, unsigned code,
 		x->state = COAP_DONE;
 		return;
 	}
-	free(x->reply);
-	x->reply_len = 0;
+	reply_drop(x);
 	if ((x->reply = malloc(out.len)) != NULL) {
 		memcpy(x->reply, out.ptr, out.len);
 		x->reply_len = out.len;
 	}
 	send_bytes(s, mst_buf_span(&out));
+	mst_wipe(bytes, sizeof bytes);
 	if (type == COAP_CON && x->reply != NULL && !s->dead)
 		send_separately(x);
 	else
@@ -197,7 +208,7 @@ exchange_free(struct coap_exchange *x)
 	s->count--;
 	finish(x);
 	free(x->key);
-	free(x->reply);
+	reply_drop(x);
 	free(x);
 }
 
