@@ -303,6 +303,7 @@ open_registrar(struct roles *r)
 		.masa_timeout_ms = g->masa_timeout_ms,
 		.masa_concurrency = (unsigned)g->masa_concurrency,
 		.retry_after = g->retry_after,
+		.exchange_days = g->exchange_days,
 		.device_rate = g->device_rate };
 	mst_err e = load_tls(r, g->cert, g->key, &r->registrar_tls);
 

@@ -30,6 +30,7 @@ static const struct conf_range ranges[] = {
 	{ "masa_concurrency", 1, 1000 },
 	{ "retry_after", 1, 86400 },
 	{ "device_rate", 1, 100000 },
+	{ "exchange_days", 0, 36500 },
 	{ "days", 1, 36500 },
 	{ "crl_hours", 1, 8760 },
 	{ "window_percent", 0, 99 },
@@ -77,6 +78,7 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_STR("announce", NULL, CFGF_NODEFAULT), CFG_INT("masa_timeout_ms", 20000, CFGF_NONE),
 	CFG_INT("masa_concurrency", 16, CFGF_NONE), CFG_INT("retry_after", 10, CFGF_NONE),
 	CFG_BOOL("status_optional", cfg_false, CFGF_NONE), CFG_INT("device_rate", 30, CFGF_NONE),
+	CFG_INT("exchange_days", 90, CFGF_NONE),
 	CFG_STR("coaps", NULL, CFGF_NODEFAULT), CFG_STR("jpy", NULL, CFGF_NODEFAULT), CFG_INT("jpy_connections", 512, CFGF_NONE),
 	CFG_INT("jpy_per_proxy", 64, CFGF_NONE), CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
@@ -247,6 +249,7 @@ read_registrar(struct reader *r, cfg_t *c)
 	g->retry_after = cfg_getint(c, "retry_after");
 	g->status_optional = cfg_getbool(c, "status_optional") == cfg_true;
 	g->device_rate = cfg_getint(c, "device_rate");
+	g->exchange_days = cfg_getint(c, "exchange_days");
 	g->coaps = text(r, c, "coaps");
 	g->jpy = text(r, c, "jpy");
 	if (g->jpy != NULL && g->coaps == NULL)

@@ -26,6 +26,7 @@ struct config_registrar {
 	long masa_timeout_ms, masa_concurrency, retry_after;
 	bool status_optional; /* EST-3: enrol without voucher_status; default no */
 	long device_rate; /* voucher-requests per device and minute */
+	long exchange_days; /* how long requests and vouchers are kept; 0: for ever */
 	const char *coaps; /* "[::]:5684"; NULL: HTTPS alone */
 	const char *jpy; /* UDP port for stateless join proxies; NULL: none */
 	long jpy_connections, jpy_per_proxy; /* pledges at once */

@@ -222,6 +222,7 @@ sweep(void *arg)
 	struct registrar *r = arg;
 
 	registrar_audit_sweep(r);
+	registrar_prune(r);
 	r->sweep = net_after(net_loop_at(r->c.net, 0), SWEEP_MS, sweep, r);
 	if (r->sweep == NULL)
 		log_line(LOG_ERROR_, "out of memory: audit logs still owed are not fetched");

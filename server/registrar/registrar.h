@@ -29,6 +29,7 @@ struct registrar_config {
 	long masa_timeout_ms;
 	unsigned masa_concurrency; /* per manufacturer and loop */
 	long retry_after; /* seconds, with 202 */
+	long exchange_days; /* how long requests and vouchers are kept; 0: for ever */
 	long device_rate; /* voucher-requests per device and minute; as many reports */
 	/*
 	 * After so many ms a pledge hears 202 while the exchange with its MASA goes

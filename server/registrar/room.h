@@ -60,6 +60,9 @@ struct registrar {
 	size_t own_count;
 	struct arena *arena; /* of own_domains */
 	struct net_timer *sweep;
+	bool pruning; /* a job of registrar_prune() is under way */
+	int64_t prune_after; /* where it goes on; the writer's while pruning */
+	size_t pruned, prune_left; /* of this round: rows deleted; batches still allowed */
 	uint8_t sweep_after[MST_SERIAL_MAX]; /* where the last sweep's page ended */
 	size_t sweep_after_len;
 };
@@ -110,6 +113,8 @@ void registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, co
     void (*done)(void *arg), void *arg);
 /* TEL-4: look for devices whose audit log is still owed, once. Loop 0. */
 void registrar_audit_sweep(struct registrar *r);
+/* registrar_prune.c: deletes exchanges beyond exchange_days, a little. Loop 0. */
+void registrar_prune(struct registrar *r);
 void registrar_audits_free(struct registrar *r);
 
 #endif

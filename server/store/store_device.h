@@ -118,6 +118,14 @@ MST_MUST_USE mst_err exchange_save(
     struct db *db, const struct exchange *x); /* rvr, voucher, answered, result */
 MST_MUST_USE mst_err exchange_latest(
     struct db *db, struct arena *a, int64_t device, struct exchange *out);
+/*
+ * Looks at up to limit exchanges behind id *after, in the order in which they
+ * came, and deletes those that were last touched (begun or answered) before
+ * `before`. *after moves on; 0 when this pass is over: the rest is younger, or
+ * there is none. now: times beyond it are of a clock that was wrong.
+ */
+MST_MUST_USE mst_err exchange_prune(struct db *db, int64_t before, int64_t now, size_t limit,
+    int64_t *after, size_t *deleted);
 
 /* The timeline and audit trail of the site: append-only, hash-chained (AUD-7). */
 struct trail {

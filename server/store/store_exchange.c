@@ -123,6 +123,57 @@ exchange_latest(struct db *db, struct arena *a, int64_t device, struct exchange 
 	return read_one(&q, a, out);
 }
 
+/* The last of the window, and when it was touched. MST_E_NOT_FOUND: nothing is there. */
+static mst_err
+window_end(struct db *db, int64_t after, size_t limit, int64_t *id, int64_t *at)
+{
+	struct query q;
+	bool found;
+	mst_err e;
+
+	query_init(&q, db,
+	    "SELECT id, max(created, answered) FROM"
+	    " (SELECT id, created, answered FROM exchange WHERE id > ?1 ORDER BY id LIMIT ?2)"
+	    " ORDER BY id DESC LIMIT 1");
+	query_int(&q, after);
+	query_int(&q, (int64_t)limit);
+	if ((found = query_row(&q))) {
+		*id = row_int(&q);
+		*at = row_int(&q);
+	}
+	if ((e = query_end(&q)) != MST_OK)
+		return e;
+	return found ? MST_OK : MST_E_NOT_FOUND;
+}
+
+mst_err
+exchange_prune(
+    struct db *db, int64_t before, int64_t now, size_t limit, int64_t *after, size_t *deleted)
+{
+	int64_t changes = db_changes(db), last, at;
+	struct query q;
+	mst_err e = window_end(db, *after, limit, &last, &at);
+
+	*deleted = 0;
+	if (e == MST_E_NOT_FOUND) {
+		*after = 0;
+		return MST_OK;
+	}
+	if (e != MST_OK)
+		return e;
+	query_init(&q, db,
+	    "DELETE FROM exchange WHERE id > ?1 AND id <= ?2 AND max(created, answered) < ?3");
+	query_int(&q, *after);
+	query_int(&q, last);
+	query_int(&q, before);
+	if ((e = query_run(&q)) != MST_OK)
+		return e;
+	*deleted = (size_t)(db_changes(db) - changes);
+	/* Ids rise with time: behind a young one there are only younger ones. */
+	*after = at >= before && at <= now ? 0 : last;
+	return MST_OK;
+}
+
 mst_err
 telemetry_add(struct db *db, int64_t device, int64_t at, enum step step, mst_span body,
     mst_span client_sha256)

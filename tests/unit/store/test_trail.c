@@ -257,6 +257,80 @@ exchange_every_field_comes_back(void **state)
 }
 
 static void
+add_at(struct world *w, int64_t device, int n, int64_t created, int64_t answered)
+{
+	struct exchange x = attempt(w, device, n);
+
+	x.created = created;
+	x.answered = answered;
+	assert_int_equal(exchange_add(w->db, &x), MST_OK);
+}
+
+/* What was begun or answered within the time stays; ids go on; a page ends a step, not a pass. */
+static void
+exchange_prune_takes_the_old_in_pages(void **state)
+{
+	struct world *w = *state;
+	int64_t d = some_device(w, w->db, "S"), after = 0;
+	size_t n;
+
+	for (int i = 0; i < 10; i++)
+		add_at(w, d, i, 100 + i, 0);
+	add_at(w, d, 10, 100, 500); /* answered late: as young as its answer */
+	add_at(w, d, 11, 100, 101);
+	add_at(w, d, 12, 400, 0);
+	add_at(w, d, 13, 401, 0);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 8, &after, &n), MST_OK);
+	assert_int_equal(n, 8);
+	assert_int_equal(after, 8);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 3);
+	assert_int_equal(after, 12);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(after, 0); /* over: the rest is younger */
+	assert_int_equal(ask(w->db, "SELECT count(*) FROM exchange"), 3);
+	assert_int_equal(exchange_prune(w->db, 401, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 1); /* to the second: 400 is before 401 */
+	assert_int_equal(ask(w->db, "SELECT count(*) FROM exchange"), 2);
+}
+
+static void
+exchange_prune_ends_at_the_end(void **state)
+{
+	struct world *w = *state;
+	int64_t after = 0;
+	size_t n = 9;
+
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(after, 0);
+	add_at(w, some_device(w, w->db, "S"), 1, 100, 0);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(after, 0);
+}
+
+/* Rows of a clock that was ahead must not stand before those that are due. */
+static void
+exchange_prune_goes_past_rows_of_the_future(void **state)
+{
+	struct world *w = *state;
+	int64_t d = some_device(w, w->db, "S"), after = 0;
+	size_t n;
+
+	for (int i = 0; i < 4; i++)
+		add_at(w, d, i, 2000, 0);
+	add_at(w, d, 4, 100, 0);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(after, 4);
+	assert_int_equal(exchange_prune(w->db, 400, 1000, 4, &after, &n), MST_OK);
+	assert_int_equal(n, 1);
+}
+
+static void
 exchange_unknown_not_found(void **state)
 {
 	struct world *w = *state;
@@ -367,6 +441,9 @@ main(void)
 		T(trail_cannot_be_changed_AUD_7),
 		T(trail_hash_is_what_chain_h_says),
 		T(exchange_every_field_comes_back),
+		T(exchange_prune_takes_the_old_in_pages),
+		T(exchange_prune_ends_at_the_end),
+		T(exchange_prune_goes_past_rows_of_the_future),
 		T(exchange_unknown_not_found),
 		T(exchange_same_pvr_conflict),
 		T(exchange_nonce_with_another_pvr_replay_8995_5_2),
