@@ -210,34 +210,6 @@ measure(struct world *w, const struct plan *plan, struct results *r)
 static void print_load(const char *what, const struct load *l);
 
 /* One load by itself, for a profiler beside it. */
-static void
-measure_one(struct world *w, const char *kind, int clients, double seconds)
-{
-	struct identity who[CLIENTS_MAX] = { 0 };
-	bool boot = strcmp(kind, "boot") == 0;
-	int devices = boot ? (int)(seconds * 120) : 0;
-	struct csr_pool pool = { 0 };
-	struct load l;
-
-	world_make(w);
-	world_start(w, &w->factory);
-	world_start(w, &w->site);
-	world_devices(w, 0, CLIENTS_MAX + devices);
-	if (load_bootstrap(w, 4, 0, CLIENTS_MAX, 0, who).done != CLIENTS_MAX)
-		bench_die("the set-up failed; site/muster.conf.log says why");
-	if (!boot)
-		csr_pool_make(&pool, who, clients, (size_t)(5000 * seconds));
-	fprintf(stderr, "site %d (keys %d), factory %d (keys %d)\n", (int)w->site.pid,
-	    (int)w->site.key_pid, (int)w->factory.pid, (int)w->factory.key_pid);
-	l = boot ? load_bootstrap(w, clients, CLIENTS_MAX, devices, seconds, NULL)
-	         : load_est(w, strcmp(kind, "fresh") == 0 ? EST_NEW_CONNECTION : EST_KEPT_ALIVE,
-	               clients, seconds, 0, who, &pool);
-	print_load(kind, &l);
-	csr_pool_free(&pool);
-	world_stop(&w->site);
-	world_stop(&w->factory);
-}
-
 /* --- saying them --- */
 
 static void
@@ -377,6 +349,39 @@ print_bars(const struct results *r, const struct plan *plan)
 	bar("start-up with 1,000,000 devices, the worst of 5", r->inventory.start_ms, 200, "ms", 1);
 	bar("finding one of them, mean", r->inventory.lookup_mean_us / 1e3, 1, "ms", 1);
 	printf("%d met, %d missed\n", met, missed);
+}
+
+static void
+measure_one(struct world *w, const char *kind, int clients, double seconds)
+{
+	struct identity who[CLIENTS_MAX] = { 0 };
+	bool boot = strcmp(kind, "boot") == 0;
+	int devices = boot ? (int)(seconds * 120) : 0;
+	struct csr_pool pool = { 0 };
+	static struct results r;
+	struct load l;
+
+	world_make(w);
+	world_start(w, &w->factory);
+	world_start(w, &w->site);
+	world_devices(w, 0, CLIENTS_MAX + devices);
+	if (load_bootstrap(w, 4, 0, CLIENTS_MAX, 0, who).done != CLIENTS_MAX)
+		bench_die("the set-up failed; site/muster.conf.log says why");
+	measure_primitives(w, &who[0], &quick, &r);
+	if (!boot)
+		csr_pool_make(&pool, who, clients, (size_t)(5000 * seconds));
+	fprintf(stderr, "site %d (keys %d), factory %d (keys %d)\n", (int)w->site.pid,
+	    (int)w->site.key_pid, (int)w->factory.pid, (int)w->factory.key_pid);
+	l = boot ? load_bootstrap(w, clients, CLIENTS_MAX, devices, seconds, NULL)
+	         : load_est(w, strcmp(kind, "fresh") == 0 ? EST_NEW_CONNECTION : EST_KEPT_ALIVE,
+	               clients, seconds, 0, who, &pool);
+	print_load(kind, &l);
+	printf("  floor: %.0f us alone, %.0f us beside another thread\n",
+	    boot ? floor_bootstrap(&r.alone) : floor_est(&r.alone),
+	    boot ? floor_bootstrap(&r.busy) : floor_est(&r.busy));
+	csr_pool_free(&pool);
+	world_stop(&w->site);
+	world_stop(&w->factory);
 }
 
 static void
