@@ -159,6 +159,7 @@ agent_open(const struct agent_config *cfg, struct agent **out, pid_t *holder)
 	if (a == NULL)
 		return fail(MST_E_NOMEM, "start", "out of memory");
 	a->cfg = cfg;
+	a->wire = cfg->transport == AGENT_COAPS ? &agent_wire_coaps : &agent_wire_https;
 	a->lock = a->wake = a->links.fd = -1;
 	if ((e = make_room(a)) != MST_OK)
 		goto out;
@@ -184,6 +185,7 @@ agent_close(struct agent *a)
 	discover_close(a->discovery);
 	link_close(&a->links);
 	http_close(a->client);
+	coaps_close(a->coaps);
 	crypto_openssl_wipe(&a->openssl);
 	agent_record_wipe(&a->record);
 	sk_X509_pop_free(a->ldevid_chain, X509_free);

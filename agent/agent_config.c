@@ -26,6 +26,8 @@ static const struct conf_range ranges[] = {
 	{ "backoff_first", 1, 3600 },
 	{ "backoff_max", 1, 3600 }, /* RFC 8995 4.1: at most an hour */
 	{ "answer_max", 1, 600 },
+	{ "block", 16, 512 }, /* CO-4: 512 at most on a constrained link */
+	{ "fragment", 512, 1024 }, /* cV 6.1.4: 2^9 or 2^10 */
 	{ "renew_after", 0.05, 0.9 },
 };
 
@@ -33,7 +35,8 @@ static const struct conf_words words[] = {
 	{ "format", "json journald text" },
 	{ "level", "debug info warning error" },
 	{ "clock", "trusted untrusted none" },
-	{ "voucher", "cms jws" },
+	{ "transport", "https coaps" },
+	{ "voucher", "cms jws cose" },
 };
 
 static const struct conf_rules rules = { ranges, sizeof ranges / sizeof ranges[0], words,
@@ -47,11 +50,14 @@ static cfg_opt_t timer_opts[] = { CFG_INT("stall", 5, CFGF_NONE),
 	CFG_INT("retry_after_cap", 60, CFGF_NONE), CFG_INT("pending_max", 345600, CFGF_NONE),
 	CFG_INT("pending_share", 600, CFGF_NONE), CFG_INT("peer_gap", 4, CFGF_NONE),
 	CFG_INT("backoff_first", 4, CFGF_NONE), CFG_INT("backoff_max", 3600, CFGF_NONE),
-	CFG_INT("answer_max", 30, CFGF_NONE), CFG_END() };
+	CFG_INT("answer_max", 0, CFGF_NONE), CFG_END() };
+static cfg_opt_t coap_opts[] = { CFG_INT("block", 256, CFGF_NONE),
+	CFG_INT("fragment", 1024, CFGF_NONE), CFG_END() };
 static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT),
 	CFG_STR("idevid_cert", NULL, CFGF_NODEFAULT), CFG_STR("idevid_key", NULL, CFGF_NODEFAULT),
-	CFG_STR("masa_anchors", NULL, CFGF_NODEFAULT), CFG_STR_LIST("registrars", "{}", CFGF_NONE),
-	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_STR("voucher", "cms", CFGF_NONE),
+	CFG_STR("masa_anchors", NULL, CFGF_NODEFAULT), CFG_STR("transport", "https", CFGF_NONE),
+	CFG_SEC("coap", coap_opts, CFGF_NONE), CFG_STR_LIST("registrars", "{}", CFGF_NONE),
+	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_STR("voucher", "", CFGF_NONE),
 	CFG_BOOL("refuse_nonceless", cfg_false, CFGF_NONE), CFG_STR("clock", "trusted", CFGF_NONE),
 	CFG_FLOAT("renew_after", 2.0 / 3, CFGF_NONE), CFG_SEC("timers", timer_opts, CFGF_NONE),
 	CFG_SEC("log", log_opts, CFGF_NONE), CONF_LAST, CFG_END() };
@@ -124,10 +130,17 @@ is_port(const char *s)
 static const char host_chars[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
-mst_err
-agent_base(struct arena *a, const char *text, const char **base)
+const char *
+agent_scheme(enum agent_transport over)
 {
-	const char *host = strncmp(text, "https://", 8) == 0 ? text + 8 : text;
+	return over == AGENT_COAPS ? "coaps://" : "https://";
+}
+
+mst_err
+agent_base(struct arena *a, enum agent_transport over, const char *text, const char **base)
+{
+	const char *scheme = agent_scheme(over);
+	const char *host = strncmp(text, scheme, 8) == 0 ? text + 8 : text;
 	const char *colon = strrchr(host, ':'), *zone;
 	size_t n = colon == NULL ? 0 : (size_t)(colon - host);
 	const char *made;
@@ -147,13 +160,13 @@ agent_base(struct arena *a, const char *text, const char **base)
 		if (zone != NULL &&
 		    (zone[1] == ']' || zone + 1 + strspn(zone + 1, host_chars) != host + n - 1))
 			return MST_E_CONFIG_VALUE;
-		made = zone == NULL ? arena_printf(a, "https://%s", host)
-		                    : arena_printf(a, "https://%.*s%%25%s", (int)strcspn(host, "%"),
-		                          host, zone + 1);
+		made = zone == NULL ? arena_printf(a, "%s%s", scheme, host)
+		                    : arena_printf(a, "%s%.*s%%25%s", scheme,
+		                          (int)strcspn(host, "%"), host, zone + 1);
 	} else {
 		if (strspn(host, host_chars) != n)
 			return MST_E_CONFIG_VALUE;
-		made = arena_printf(a, "https://%s", host);
+		made = arena_printf(a, "%s%s", scheme, host);
 	}
 	if (made == NULL)
 		return MST_E_NOMEM;
@@ -171,7 +184,7 @@ read_registrars(struct reader *r, cfg_t *c)
 		fail(r, c, MST_E_CONFIG_VALUE, "registrars: at most 8");
 	for (unsigned i = 0; i < n && r->err == MST_OK; i++) {
 		const char *text = cfg_getnstr(c, "registrars", i);
-		mst_err e = agent_base(r->a, text, &o->registrars[i]);
+		mst_err e = agent_base(r->a, o->transport, text, &o->registrars[i]);
 
 		if (e != MST_OK)
 			fail(r, c, e,
@@ -198,8 +211,39 @@ read_timers(struct reader *r, cfg_t *c)
 	t->backoff_first = cfg_getint(c, "backoff_first");
 	t->backoff_max = cfg_getint(c, "backoff_max");
 	t->answer_max = cfg_getint(c, "answer_max");
+	/* RFC 7252 4.8.2: a message that is lost twice has its answer after 14 seconds; bodies
+	 * have many. */
+	if (t->answer_max == 0)
+		t->answer_max = r->out->transport == AGENT_COAPS ? 120 : 30;
 	if (t->backoff_first > t->backoff_max)
 		fail(r, c, MST_E_CONFIG_VALUE, "timers: backoff_first is more than backoff_max");
+}
+
+/* 13.6: COSE goes over both; CMS and JWS over CoAP nobody has defined. */
+static void
+read_transport(struct reader *r, cfg_t *cfg)
+{
+	struct agent_config *o = r->out;
+	const char *voucher = cfg_getstr(cfg, "voucher");
+	cfg_t *coap = cfg_getsec(cfg, "coap");
+
+	o->transport = cfg_getstr(cfg, "transport")[0] == 'c' ? AGENT_COAPS : AGENT_HTTPS;
+	o->media = strcmp(voucher, "jws") == 0    ? MST_MEDIA_JWS_JSON
+	           : strcmp(voucher, "cose") == 0 ? MST_MEDIA_COSE_CBOR
+	           : strcmp(voucher, "cms") == 0  ? MST_MEDIA_CMS_JSON
+	           : o->transport == AGENT_COAPS  ? MST_MEDIA_COSE_CBOR
+	                                          : MST_MEDIA_CMS_JSON;
+	if (o->transport == AGENT_COAPS && o->media != MST_MEDIA_COSE_CBOR)
+		fail(r, cfg, MST_E_CONFIG_VALUE, "voucher: over coaps it is \"cose\"");
+	o->coap_block = (unsigned)cfg_getint(coap, "block");
+	o->coap_fragment = (unsigned)cfg_getint(coap, "fragment");
+	if ((o->coap_block & (o->coap_block - 1)) != 0)
+		fail(r, coap, MST_E_CONFIG_VALUE, "coap: block is a power of two");
+	if (o->coap_fragment != 512 && o->coap_fragment != 1024)
+		fail(r, coap, MST_E_CONFIG_VALUE, "coap: fragment is 512 or 1024");
+	else if (o->coap_block * 2 > o->coap_fragment)
+		fail(r, coap, MST_E_CONFIG_VALUE,
+		    "coap: block is at most half of fragment, for the options beside it");
 }
 
 static void
@@ -212,8 +256,7 @@ read_all(struct reader *r, cfg_t *cfg)
 	o->idevid_cert = resolve(r, need(r, cfg, "idevid_cert"));
 	o->idevid_key = key_uri(r, need(r, cfg, "idevid_key"));
 	o->masa_anchors = resolve(r, need(r, cfg, "masa_anchors"));
-	o->media = strcmp(cfg_getstr(cfg, "voucher"), "jws") == 0 ? MST_MEDIA_JWS_JSON
-	                                                          : MST_MEDIA_CMS_JSON;
+	read_transport(r, cfg);
 	o->refuse_nonceless = cfg_getbool(cfg, "refuse_nonceless") == cfg_true;
 	o->clock = word[0] == 't'   ? AGENT_CLOCK_TRUSTED
 	           : word[0] == 'u' ? AGENT_CLOCK_UNTRUSTED

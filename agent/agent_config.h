@@ -17,16 +17,21 @@ enum agent_clock {
 	AGENT_CLOCK_NONE,
 };
 
+/* What carries the protocol; with it goes the engine's profile. */
+enum agent_transport { AGENT_HTTPS, AGENT_COAPS };
+
 struct agent_config {
 	const char *path, *folder;
 	const char *state; /* folder of what the device keeps */
 	const char *idevid_cert; /* PEM: the IDevID, then its chain */
 	const char *idevid_key; /* URI (host/key.h) */
 	const char *masa_anchors; /* PEM */
-	const char *registrars[MST_PLEDGE_PEERS_MAX]; /* "https://host:port" */
+	enum agent_transport transport;
+	const char *registrars[MST_PLEDGE_PEERS_MAX]; /* "https://host:port" or "coaps://..." */
 	size_t registrar_count;
 	bool discover; /* DNS-SD */
 	enum mst_media media; /* of voucher-request and voucher */
+	unsigned coap_block, coap_fragment; /* bytes */
 	bool refuse_nonceless;
 	enum agent_clock clock;
 	double renew_after; /* part of an LDevID's life after which it is renewed */
@@ -46,9 +51,12 @@ MST_MUST_USE mst_err agent_config_parse(
 const char *agent_config_why(void);
 
 /*
- * "host:port", "[v6%zone]:port" or "https://" before it, as the base of
- * host/http.h. MST_E_CONFIG_VALUE.
+ * "host:port", "[v6%zone]:port" or the scheme before it, as the base of
+ * host/http.h or coaps.h. MST_E_CONFIG_VALUE.
  */
-MST_MUST_USE mst_err agent_base(struct arena *a, const char *text, const char **base);
+MST_MUST_USE mst_err agent_base(
+    struct arena *a, enum agent_transport over, const char *text, const char **base);
+/* "https://" or "coaps://": eight characters either way. */
+const char *agent_scheme(enum agent_transport over);
 
 #endif

@@ -215,6 +215,8 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 {
 	struct mst_pledge_config cfg = {
 		.mode = mode,
+		.profile =
+		    a->cfg->transport == AGENT_COAPS ? MST_PROFILE_CONSTRAINED : MST_PROFILE_FULL,
 		.crypto = &a->crypto,
 		.media = a->cfg->media,
 		.serial = a->serial,
@@ -226,6 +228,8 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 		.keep = MST_BUF(a->keep),
 		.chain = MST_BUF(a->chain),
 	};
+	enum discover_for wire =
+	    a->cfg->transport == AGENT_COAPS ? DISCOVER_FOR_COAPS : DISCOVER_FOR_HTTPS;
 	mst_err e;
 
 	/* RFC 8995 5: an enrolled device never starts BRSKI again. */
@@ -233,7 +237,7 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 		return MST_E_PLEDGE_CONFIGURED;
 	/* The network may have come only now. */
 	if (a->cfg->discover && a->discovery == NULL &&
-	    discover_open(a->wake, &a->discovery) != MST_OK)
+	    discover_open(wire, a->wake, &a->discovery) != MST_OK)
 		log_line(LOG_WARNING_, "no discovery: %s", discover_why());
 	arena_reset(a->session);
 	if (mode != MST_PLEDGE_BOOTSTRAP &&
@@ -264,13 +268,13 @@ converse(struct agent *a, struct mst_pledge_action *act, int64_t deadline)
 			if (!await(a, act, deadline, &end))
 				return end;
 			continue;
-		case MST_ACT_CONNECT: agent_connect(a, act, &ev); break;
-		case MST_ACT_SEND: agent_send(a, act, &ev); break;
+		case MST_ACT_CONNECT: a->wire->connect(a, act, &ev); break;
+		case MST_ACT_SEND: a->wire->send(a, act, &ev); break;
 		case MST_ACT_KEEP:
 			ev.kind = MST_EV_STORED;
 			ev.err = store(a, act);
 			break;
-		case MST_ACT_CLOSE: agent_disconnect(a); break;
+		case MST_ACT_CLOSE: a->wire->disconnect(a); break;
 		case MST_ACT_DONE: return reported(a) == MST_OK ? END_DONE : END_FAILED;
 		}
 		if (a->has_next)
@@ -297,7 +301,7 @@ session(struct agent *a, enum mst_pledge_mode mode, int64_t deadline)
 	if (act.kind == MST_ACT_WAIT)
 		agent_step(a, &(struct mst_pledge_event){ .kind = MST_EV_TICK }, &act);
 	end = converse(a, &act, deadline);
-	agent_disconnect(a);
+	a->wire->disconnect(a);
 	mst_pledge_wipe(&a->p);
 	return end;
 }

@@ -36,6 +36,9 @@ add(struct agent *a, const char *base, bool fixed, struct mst_pledge_action *act
 
 	if (base[0] == '\0' || strlen(base) >= AGENT_PEER_MAX)
 		return;
+	/* Remembered from a time when the device spoke another way. */
+	if (strncmp(base, agent_scheme(a->cfg->transport), 8) != 0)
+		return;
 	if (n < 0 && (n = find(a, "")) < 0) {
 		log_line(LOG_DEBUG_, "%s is one peer too many", base);
 		return;

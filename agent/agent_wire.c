@@ -71,8 +71,8 @@ fill(struct agent *a, const struct mst_pledge_action *act, const char *path, str
 	a->sending = true;
 }
 
-void
-agent_disconnect(struct agent *a)
+static void
+https_disconnect(struct agent *a)
 {
 	http_close(a->client);
 	a->client = NULL;
@@ -179,8 +179,8 @@ split(struct arena *arena, const char *location, const char **base, const char *
 	host = arena_str(arena, mst_span_of(authority, (size_t)(end - authority)));
 	if (host == NULL || strlen(host) >= AGENT_PEER_MAX - 32)
 		return false;
-	if (agent_base(arena, host, base) != MST_OK &&
-	    agent_base(arena, arena_printf(arena, "%s:443", host), base) != MST_OK)
+	if (agent_base(arena, AGENT_HTTPS, host, base) != MST_OK &&
+	    agent_base(arena, AGENT_HTTPS, arena_printf(arena, "%s:443", host), base) != MST_OK)
 		return false;
 	*path = *end == '/' ? end : "/";
 	return strlen(*path) < PATH_CAP;
@@ -272,8 +272,8 @@ finish(struct agent *a, mst_err e, struct http_answer *answer, struct mst_pledge
 	                : mst_media_find(mst_span_str(answer->content_type));
 }
 
-void
-agent_connect(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev)
+static void
+https_connect(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev)
 {
 	struct peer *peer = &a->peers[act->peer];
 	const char *base = peer->redirected[0] != '\0' ? peer->redirected : peer->base;
@@ -286,8 +286,8 @@ agent_connect(struct agent *a, const struct mst_pledge_action *act, struct mst_p
 	finish(a, e, &answer, ev);
 }
 
-void
-agent_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev)
+static void
+https_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev)
 {
 	struct http_answer answer = { 0 };
 	struct http_request r;
@@ -299,3 +299,5 @@ agent_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pled
 		e = http_send(a->client, a->exchange, &r, ANSWER_MAX, &answer);
 	finish(a, e, &answer, ev);
 }
+
+const struct agent_wire agent_wire_https = { https_connect, https_send, https_disconnect };

@@ -44,7 +44,7 @@ decide(struct agent *a, enum step step, mst_err e, const char *detail)
 		.err = e,
 		.request = a->request_id,
 		.serial = a->serial,
-		.peer = strncmp(a->base, "https://", 8) == 0 ? a->base + 8 : NULL,
+		.peer = a->base[0] != '\0' ? a->base + 8 : NULL, /* behind its scheme */
 		.detail = detail != NULL && detail[0] != '\0' ? detail : NULL,
 	};
 
@@ -68,14 +68,27 @@ first_words(mst_span body, char out[128])
 	return out;
 }
 
+/* Over CoAP a status is class*100+detail, but for 200, which stands for 2.04 and 2.05. */
+static void
+status_text(const struct agent *a, int status, char out[32])
+{
+	if (a->cfg->transport == AGENT_HTTPS)
+		snprintf(out, 32, "HTTP %d", status);
+	else if (status >= 400)
+		snprintf(out, 32, "CoAP %d.%02d", status / 100, status % 100);
+	else
+		snprintf(out, 32, "CoAP 2.xx");
+}
+
 static void
 on_answer(struct agent *a, const struct mst_pledge_event *ev, const struct mst_pledge_action *act)
 {
 	enum step step = step_of(a);
 	bool told = step == STEP_VOUCHER_STATUS || step == STEP_ENROLLSTATUS;
-	char words[128], detail[192];
+	char words[128], detail[192], code[32];
 
-	snprintf(detail, sizeof detail, "HTTP %d", ev->status);
+	status_text(a, ev->status, code);
+	snprintf(detail, sizeof detail, "%s", code);
 	if (ev->status == 202) {
 		snprintf(detail, sizeof detail, "waits for %lld seconds",
 		    (long long)(act->until - ev->mono));
@@ -87,8 +100,8 @@ on_answer(struct agent *a, const struct mst_pledge_event *ev, const struct mst_p
 		a->logged = MST_OK;
 	} else {
 		if (ev->status >= 400 && act->because != MST_OK)
-			snprintf(detail, sizeof detail, "HTTP %d: %s", ev->status,
-			    first_words(ev->body, words));
+			snprintf(
+			    detail, sizeof detail, "%s: %s", code, first_words(ev->body, words));
 		decide(a, step, act->because, detail);
 		a->logged = act->because;
 	}

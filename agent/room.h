@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/agent_store.h"
+#include "agent/coaps.h"
 #include "agent/discover.h"
 #include "agent/link.h"
 #include "crypto/openssl/openssl.h"
@@ -22,8 +23,25 @@ struct peer {
 	bool refused; /* in this session, and asking again would not help */
 };
 
+struct agent;
+
+/*
+ * A transport: what CONNECT, SEND and CLOSE mean on it. The first two fill *ev
+ * with what came of the action, or set has_next.
+ */
+struct agent_wire {
+	void (*connect)(
+	    struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev);
+	void (*send)(
+	    struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev);
+	void (*disconnect)(struct agent *a);
+};
+extern const struct agent_wire agent_wire_https; /* agent_wire.c */
+extern const struct agent_wire agent_wire_coaps; /* agent_coaps.c */
+
 struct agent {
 	const struct agent_config *cfg;
+	const struct agent_wire *wire;
 	int lock; /* -1: none */
 
 	/* The factory's */
@@ -56,6 +74,7 @@ struct agent {
 
 	/* The connection and the exchange on it */
 	struct http_client *client;
+	struct coaps_client *coaps;
 	struct arena *exchange; /* the latest answer: the engine borrows it for its step */
 	char base[AGENT_PEER_MAX]; /* of the connection */
 	struct mst_pledge_action sent; /* the SEND under way */
@@ -87,12 +106,6 @@ void agent_believe(struct agent *a, int64_t t);
 void agent_remember_time(struct agent *a);
 int64_t agent_renew_at(const struct agent_config *cfg, const struct agent_record *r,
     int64_t not_before, int64_t not_after);
-
-/* agent_wire.c: each fills *ev with what came of the action, or has_next. */
-void agent_connect(
-    struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev);
-void agent_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev);
-void agent_disconnect(struct agent *a);
 
 /* agent_drive.c */
 /* Makes the record the device's present self; takes its content over. MST_E_NOMEM, MST_E_X509. */

@@ -52,6 +52,35 @@ defaults(void **state)
 }
 
 static void
+constrained(void **state)
+{
+	struct arena *a = arena_new(0);
+	struct agent_config c;
+
+	(void)state;
+	assert_int_equal(parse(a, GOOD, &c), MST_OK);
+	assert_int_equal(c.transport, AGENT_HTTPS);
+	assert_int_equal(c.timers.answer_max, 30);
+	assert_int_equal(parse(a,
+	                     BASE "transport = \"coaps\"\nregistrars = { "
+	                          "\"[fe80::1%eth0]:5684\", \"coaps://r.example:1\" }\n",
+	                     &c),
+	    MST_OK);
+	assert_int_equal(c.transport, AGENT_COAPS);
+	assert_int_equal(c.media, MST_MEDIA_COSE_CBOR);
+	assert_int_equal(c.coap_block, 256);
+	assert_int_equal(c.coap_fragment, 1024);
+	assert_int_equal(c.timers.answer_max, 120);
+	assert_string_equal(c.registrars[0], "coaps://[fe80::1%25eth0]:5684");
+	assert_string_equal(c.registrars[1], "coaps://r.example:1");
+	/* 13.6: COSE over HTTPS is a matter of the voucher alone */
+	assert_int_equal(parse(a, GOOD "voucher = \"cose\"\n", &c), MST_OK);
+	assert_int_equal(c.transport, AGENT_HTTPS);
+	assert_int_equal(c.media, MST_MEDIA_COSE_CBOR);
+	arena_free(a);
+}
+
+static void
 everything(void **state)
 {
 	struct arena *a = arena_new(0);
@@ -114,6 +143,21 @@ static const struct bad bads[] = {
 	{ "unknown clock", GOOD "clock = \"sundial\"\n", MST_E_CONFIG_SYNTAX, "one of" },
 	{ "two words for one", GOOD "clock = \"trusted untrusted\"\n", MST_E_CONFIG_SYNTAX,
 	    "one of" },
+	{ "unknown transport", GOOD "transport = \"udp\"\n", MST_E_CONFIG_SYNTAX, "one of" },
+	{ "13.6 CMS over CoAPS", GOOD "transport = \"coaps\"\nvoucher = \"cms\"\n",
+	    MST_E_CONFIG_VALUE, "voucher" },
+	{ "13.6 JWS over CoAPS", GOOD "transport = \"coaps\"\nvoucher = \"jws\"\n",
+	    MST_E_CONFIG_VALUE, "voucher" },
+	{ "https address with coaps",
+	    BASE "transport = \"coaps\"\nregistrars = { \"https://a:443\" }\n", MST_E_CONFIG_VALUE,
+	    "registrars" },
+	{ "CO-4 block of 200", GOOD "coap {\n\tblock = 200\n}\n", MST_E_CONFIG_VALUE, "block" },
+	{ "CO-4 block of 1024", GOOD "coap {\n\tblock = 1024\n}\n", MST_E_CONFIG_SYNTAX,
+	    "from 16 to 512" },
+	{ "13.2 fragment of 600", GOOD "coap {\n\tfragment = 600\n}\n", MST_E_CONFIG_VALUE,
+	    "fragment" },
+	{ "13.2 block that fits no record", GOOD "coap {\n\tblock = 512\n\tfragment = 512\n}\n",
+	    MST_E_CONFIG_VALUE, "block" },
 	{ "unknown voucher form", GOOD "voucher = \"xml\"\n", MST_E_CONFIG_SYNTAX, "one of" },
 	{ "unknown level", GOOD "log {\n\tlevel = \"loud\"\n}\n", MST_E_CONFIG_SYNTAX, "one of" },
 	{ "RFC8995-5.6 Retry-After beyond 60", GOOD "timers {\n\tretry_after_cap = 61\n}\n",
@@ -186,8 +230,9 @@ int
 main(void)
 {
 	enum { ROWS = sizeof bads / sizeof bads[0] };
-	static struct CMUnitTest tests[ROWS + 3] = {
+	static struct CMUnitTest tests[ROWS + 4] = {
 		{ "section-9 defaults", defaults, NULL, NULL, NULL },
+		{ "13 transport", constrained, NULL, NULL, NULL },
 		{ "every option", everything, NULL, NULL, NULL },
 		{ "no such file", no_file, NULL, NULL, NULL },
 	};
@@ -195,7 +240,7 @@ main(void)
 
 	for (size_t i = 0; i < ROWS; i++) {
 		snprintf(names[i], sizeof names[i], "refused: %s", bads[i].name);
-		tests[3 + i] = (struct CMUnitTest){ names[i], refused, NULL, NULL,
+		tests[4 + i] = (struct CMUnitTest){ names[i], refused, NULL, NULL,
 			(void *)(uintptr_t)&bads[i] };
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
