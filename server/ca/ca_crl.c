@@ -430,6 +430,16 @@ barrier(struct db *db, void *arg)
 	return MST_OK;
 }
 
+/* A waiter of this loop is told here: nothing that is posted to it would run any more. */
+static void
+tell_last(struct ca_loop *l, struct crl_waiter *w)
+{
+	if (w->home.post == l->host.post && w->home.post_arg == l->host.post_arg)
+		waiter_told(w);
+	else
+		ca_host_post(&w->home, waiter_told, w);
+}
+
 /* What waits for the key process ends with its client; what is with the store is orphaned. */
 static void
 stop_one(struct ca_loop *l, struct authority *au)
@@ -443,7 +453,7 @@ stop_one(struct ca_loop *l, struct authority *au)
 	while ((w = STAILQ_FIRST(&au->served)) != NULL) {
 		STAILQ_REMOVE_HEAD(&au->served, next);
 		w->e = MST_E_EST_CA;
-		ca_host_post(&w->home, waiter_told, w);
+		tell_last(l, w);
 	}
 	if (au->making == NULL || au->making->at_keys)
 		return;

@@ -237,6 +237,8 @@ loop_run(void *arg)
 	struct net_loop *l = arg;
 
 	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	/* What was posted before the end is run and not lost: its memory is its callback's. */
+	run_posts(-1, 0, l);
 	return NULL;
 }
 

@@ -258,6 +258,24 @@ refresh_publishes_what_a_job_revoked_A4(void **state)
 	wait_for(&done.calls, 2);
 }
 
+/* Whoever waits for a CRL when the daemon ends is told, once, by ca_loop_free itself. */
+static void
+waiters_are_told_at_the_end(void **state)
+{
+	struct ca_order o = order("dev1");
+	struct answer a = issue(&o), done = { 0 };
+
+	(void)state;
+	ca_crl_start(cal);
+	(void)crl();
+	ca_revoke(cal, a.row.serial, 1, on_simple, &done);
+	for (int i = 0; i < 3 && done.calls == 0; i++)
+		turn(); /* recorded; the CRL is on its way or was just asked for */
+	close_ca();
+	assert_int_equal(done.calls, 1);
+	assert_true(done.e == MST_OK || done.e == MST_E_EST_CA);
+}
+
 static void
 refresh_without_a_CRL_loop_says_so(void **state)
 {
@@ -506,6 +524,7 @@ main(void)
 		GOOD(CRL_is_renewed_at_half_its_life_with_a_higher_number),
 		GOOD(stored_CRL_is_shown_after_a_restart_and_numbers_go_on),
 		GOOD(refresh_publishes_what_a_job_revoked_A4),
+		GOOD(waiters_are_told_at_the_end),
 		GOOD(refresh_without_a_CRL_loop_says_so),
 		GOOD(start_publishes_what_was_revoked_after_the_CRL_A4),
 		GOOD(CRL_that_fails_is_tried_again_after_a_minute),
