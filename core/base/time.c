@@ -32,7 +32,7 @@ seconds_of(const struct moment *m)
 	return (int64_t)day * DAY + m->hour * 3600 + m->minute * 60 + m->second + FIRST;
 }
 
-/* t within FIRST and LAST */
+/* t within FIRST and LAST + 1 */
 static struct moment
 moment_of(int64_t t)
 {
@@ -151,11 +151,9 @@ offset(struct text *t)
 static bool
 leap_second_fits(int64_t secs)
 {
-	struct moment m = moment_of(secs);
+	struct moment after = moment_of(secs + 1);
 
-	if (m.hour != 23 || m.minute != 59 || m.second != 59)
-		return false;
-	return secs == LAST || moment_of(secs + 1).day == 1;
+	return after.day == 1 && after.hour + after.minute + after.second == 0;
 }
 
 /* The fixed part of RFC 3339 5.6: what stands before a number, its digits and range. */

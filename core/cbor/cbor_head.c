@@ -5,17 +5,11 @@
 static bool
 fits(const struct mst_cbor_head *h, size_t left)
 {
-	switch (h->major) {
-	case MAJOR_BYTES:
-	case MAJOR_TEXT:
-	case MAJOR_ARRAY: return h->arg <= left;
-	case MAJOR_MAP: return h->arg <= left / 2;
-	case MAJOR_OTHER: return h->info != INFO_1 || h->arg >= 32; /* RFC 8949 3.3 */
-	case MAJOR_UINT:
-	case MAJOR_NINT:
-	case MAJOR_TAG: return true;
-	}
-	return false;
+	if (h->major == MAJOR_OTHER)
+		return h->info != INFO_1 || h->arg >= 32; /* RFC 8949 3.3 */
+	if (h->major < MAJOR_BYTES || h->major > MAJOR_MAP)
+		return true;
+	return h->arg <= (h->major == MAJOR_MAP ? left / 2 : left);
 }
 
 static bool

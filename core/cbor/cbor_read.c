@@ -18,7 +18,8 @@ mst_cbor_init(struct mst_cbor_reader *r, mst_span in)
 	r->depth = 0;
 	r->tagged = false;
 	r->indefinite_is = MST_OK;
-	r->indefinite = r->maps = 0;
+	r->indefinite = 1; /* outside any container there is no end but that of the input */
+	r->maps = 0;
 	r->left[0] = 0;
 }
 
@@ -58,14 +59,14 @@ is_map(const struct mst_cbor_reader *r)
 static bool
 exhausted(const struct mst_cbor_reader *r)
 {
-	return inside(r) && !is_indefinite(r) && r->left[r->depth] == 0;
+	return !is_indefinite(r) && r->left[r->depth] == 0;
 }
 
 /* A map whose key was taken and whose value is due. */
 static bool
 value_is_due(const struct mst_cbor_reader *r)
 {
-	return inside(r) && is_map(r) && r->left[r->depth] % 2 != 0;
+	return is_map(r) && r->left[r->depth] % 2 != 0;
 }
 
 /* RFC 8949 3.2.1: "break" ends an indefinite container, between items (pairs) only. */
@@ -106,43 +107,22 @@ take(struct mst_cbor_reader *r, size_t size)
 {
 	r->at += size;
 	r->tagged = false;
-	if (!inside(r))
-		return;
-	if (is_indefinite(r))
-		r->left[r->depth]++;
-	else
-		r->left[r->depth]--;
-}
-
-static enum mst_cbor_type
-type_of_other(unsigned info)
-{
-	switch (info) {
-	case OTHER_FALSE:
-	case OTHER_TRUE: return MST_CBOR_BOOL;
-	case OTHER_NULL: return MST_CBOR_NULL;
-	case OTHER_UNDEFINED: return MST_CBOR_UNDEFINED;
-	case OTHER_HALF:
-	case OTHER_SINGLE:
-	case OTHER_DOUBLE: return MST_CBOR_FLOAT;
-	default: return MST_CBOR_SIMPLE;
-	}
+	r->left[r->depth]--; /* of indefinite length: below zero, where it is odd or even as well */
 }
 
 static enum mst_cbor_type
 type_of(const struct mst_cbor_head *h)
 {
-	switch (h->major) {
-	case MAJOR_UINT: return MST_CBOR_UINT;
-	case MAJOR_NINT: return MST_CBOR_NINT;
-	case MAJOR_BYTES: return MST_CBOR_BYTES;
-	case MAJOR_TEXT: return MST_CBOR_TEXT;
-	case MAJOR_ARRAY: return MST_CBOR_ARRAY;
-	case MAJOR_MAP: return MST_CBOR_MAP;
-	case MAJOR_TAG: return MST_CBOR_TAG;
-	case MAJOR_OTHER: return type_of_other(h->info);
-	}
-	return MST_CBOR_END;
+	_Static_assert((int)MST_CBOR_TAG == (int)MAJOR_TAG, "the types begin with the majors");
+	if (h->major != MAJOR_OTHER)
+		return (enum mst_cbor_type)h->major;
+	if (h->info == OTHER_FALSE || h->info == OTHER_TRUE)
+		return MST_CBOR_BOOL;
+	if (h->info == OTHER_NULL)
+		return MST_CBOR_NULL;
+	if (h->info == OTHER_UNDEFINED)
+		return MST_CBOR_UNDEFINED;
+	return h->info >= OTHER_HALF ? MST_CBOR_FLOAT : MST_CBOR_SIMPLE;
 }
 
 enum mst_cbor_type
@@ -402,7 +382,7 @@ at_key(struct mst_cbor_reader *r)
 {
 	if (!mst_cbor_more(r))
 		return false;
-	return (inside(r) && is_map(r) && !value_is_due(r)) || refuse(r, MST_E_INTERNAL);
+	return (is_map(r) && !value_is_due(r)) || refuse(r, MST_E_INTERNAL);
 }
 
 bool

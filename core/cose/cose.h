@@ -18,19 +18,13 @@ enum cose_label {
 	COSE_X5CHAIN = 33,
 };
 
-/* The four items of the array (RFC 9052 4.2), read as far as their types go. */
-struct cose_frame {
-	mst_span protected_header; /* content of the byte string */
-	mst_span unprotected_header; /* the encoded map */
-	mst_span payload; /* absent: nil */
-	mst_span signature;
-};
-
-MST_MUST_USE mst_err cose_frame_parse(mst_span message, struct cose_frame *out);
-
-/* Both headers into out: alg, kid, certificates, and every rule of muster/cose.h. On a refusal
- * out is left half written. */
-MST_MUST_USE mst_err cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out);
+/*
+ * The four items of the array (RFC 9052 4.2) into out, read as far as their
+ * types go; then both headers of out: alg, kid, certificates, and every rule
+ * of muster/cose.h. On a refusal out is left half written.
+ */
+MST_MUST_USE mst_err cose_frame_parse(mst_span message, struct mst_cose_sign1 *out);
+MST_MUST_USE mst_err cose_headers_parse(struct mst_cose_sign1 *out);
 
 /* Is this number one of enum mst_cose_alg? To be asked before it is made one. */
 bool cose_alg_is_known(int32_t number);

@@ -55,6 +55,15 @@ wrap(struct mst_buf *out, size_t at, mst_span *content)
 	struct mst_cbor_writer w;
 	size_t len = out->len - at, n;
 
+	if (BARE && len < out->cap - at) { /* alg alone: the head is one byte */
+		memmove(out->ptr + at + 1, out->ptr + at, len);
+		out->ptr[at] = (uint8_t)(0x40 | len);
+		out->len++;
+		*content = mst_span_of(out->ptr + at + 1, len);
+		return MST_OK;
+	}
+	if (BARE)
+		return MST_E_SPACE;
 	mst_cbor_put_init(&w, out);
 	mst_cbor_put_bytes_head(&w, len); /* behind it, to be rotated to its front */
 	n = out->len - at - len;

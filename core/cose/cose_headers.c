@@ -12,10 +12,10 @@ struct headers {
 	bool in_protected; /* which of the two is being read */
 	bool has_alg;
 	mst_span crit; /* the encoded value; absent if none */
-	size_t count, limit; /* of labels met; as many as there may be */
+	size_t count; /* of labels met */
 	size_t count_protected;
 	/* each points at an encoded label; all are well-formed by now */
-	const uint8_t *label[2 * MST_COSE_LABELS_MAX];
+	const uint8_t *label[MST_COSE_LABELS_MAX];
 };
 
 /* A label is an integer or a text (RFC 9052 1.4). */
@@ -139,7 +139,7 @@ read_pair(struct headers *h, struct mst_cbor_reader *r)
 		return MST_E_COSE_HEADER;
 	if (is_among(h, h->count, label))
 		return MST_E_COSE_DUPLICATE;
-	if (h->count == h->limit)
+	if (h->count == MST_COSE_LABELS_MAX)
 		return MST_E_CBOR_LIMIT;
 	h->label[h->count++] = label;
 	return read_value(h, label_number(label), r);
@@ -151,7 +151,6 @@ read_map(struct headers *h, mst_span map)
 	struct mst_cbor_reader r;
 	mst_err e = MST_OK;
 
-	h->limit = h->count + MST_COSE_LABELS_MAX;
 	mst_cbor_init(&r, map);
 	r.indefinite_is = MST_E_COSE_INDEFINITE; /* DM-5 */
 	mst_cbor_map(&r);
@@ -204,7 +203,7 @@ check_crit(const struct headers *h)
 }
 
 mst_err
-cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out)
+cose_headers_parse(struct mst_cose_sign1 *out)
 {
 	struct headers h;
 	mst_err e;
@@ -214,13 +213,13 @@ cose_headers_parse(const struct cose_frame *frame, struct mst_cose_sign1 *out)
 	h.has_alg = false;
 	h.crit = MST_NONE;
 	h.count = 0;
-	if ((e = read_map(&h, frame->protected_header)) != MST_OK)
+	if ((e = read_map(&h, out->protected_header)) != MST_OK)
 		return e;
 	h.count_protected = h.count;
 	if ((e = check_crit(&h)) != MST_OK)
 		return e;
 	h.in_protected = false;
-	if ((e = read_map(&h, frame->unprotected_header)) != MST_OK)
+	if ((e = read_map(&h, out->unprotected_header)) != MST_OK)
 		return e;
 	return h.has_alg ? MST_OK : MST_E_COSE_ALG_MISSING;
 }

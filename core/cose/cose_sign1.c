@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a COSE_Sign1 and asking who made it: RFC 9052 4.2 and 4.4. */
 #include "core/base/assert.h"
+#include "core/base/frame.h"
 #include "core/cose/cose.h"
 
 static const struct algorithm {
@@ -48,8 +49,8 @@ cose_accept_bit(enum mst_cose_alg alg)
 	return row_of(alg)->bit;
 }
 
-mst_err
-cose_frame_parse(mst_span message, struct cose_frame *out)
+MST_OWN_FRAME mst_err
+cose_frame_parse(mst_span message, struct mst_cose_sign1 *out)
 {
 	struct mst_cbor_reader r;
 
@@ -76,17 +77,11 @@ cose_frame_parse(mst_span message, struct cose_frame *out)
 mst_err
 mst_cose_sign1_parse(mst_span message, struct mst_cose_sign1 *out)
 {
-	struct cose_frame f;
 	struct mst_cose_sign1 m = { .payload = MST_NONE };
 	mst_err e;
 
-	if ((e = cose_frame_parse(message, &f)) != MST_OK ||
-	    (e = cose_headers_parse(&f, &m)) != MST_OK)
+	if ((e = cose_frame_parse(message, &m)) != MST_OK || (e = cose_headers_parse(&m)) != MST_OK)
 		return e;
-	m.protected_header = f.protected_header;
-	m.unprotected_header = f.unprotected_header;
-	m.payload = f.payload;
-	m.signature = f.signature;
 	/* RFC 9053 2.1, 2.2: r and s in full length, and no signature is none */
 	if (m.signature.len != mst_cose_signature_len(m.alg))
 		return MST_E_COSE_SIGNATURE_LENGTH;

@@ -3,6 +3,7 @@
  */
 #include "muster/base64.h"
 
+#include "core/base/frame.h"
 #include "core/pledge/engine.h"
 
 /* DM-3: 16 fresh bytes, in JSON as standard base64 with padding. */
@@ -70,12 +71,11 @@ pin_keep(struct mst_pledge *p, const struct mst_voucher *v)
 	return mst_buf_keep(&p->cfg.keep, pin, &p->pinned_cert);
 }
 
-/* 8.7 in full: signature, content, and whether this very connection is the pinned one. */
-static mst_err
-voucher_judge(struct mst_pledge *p, event ev)
+/* 8.7 steps 3 to 9: content, and whether this very connection is the pinned one. */
+MST_OWN_FRAME static mst_err
+claims_judge(struct mst_pledge *p, event ev, const struct mst_voucher_claims *claims)
 {
 	const struct mst_crypto *c = p->cfg.crypto;
-	struct mst_voucher_claims claims;
 	struct mst_voucher voucher;
 	struct mst_voucher_want want = {
 		.serial = p->cfg.serial,
@@ -87,16 +87,28 @@ voucher_judge(struct mst_pledge *p, event ev)
 	};
 	mst_err e;
 
+	if ((e = mst_voucher_check(claims, &want, &voucher)) != MST_OK ||
+	    (e = c->pin_judge(c->ctx, &voucher, &p->chain, &ev->clock)) != MST_OK)
+		return e;
+	return pin_keep(p, &voucher);
+}
+
+/* 8.7 in full: signature first. */
+MST_OWN_FRAME static mst_err
+voucher_judge(struct mst_pledge *p, event ev)
+{
+	const struct mst_crypto *c = p->cfg.crypto;
+	struct mst_voucher_claims claims;
+	mst_err e;
+
 	if (ev->media != p->cfg.media) /* HT-1: the answer is in the accepted form or not at all */
 		return MST_E_VOUCHER_PARSE;
 	p->cfg.scratch.len = 0;
 	mst_voucher_claims_init(&claims, MST_VOUCHER);
 	if ((e = c->voucher_open(
-	         c->ctx, ev->media, ev->body, &ev->clock, &p->cfg.scratch, &claims)) != MST_OK ||
-	    (e = mst_voucher_check(&claims, &want, &voucher)) != MST_OK ||
-	    (e = c->pin_judge(c->ctx, &voucher, &p->chain, &ev->clock)) != MST_OK)
+	         c->ctx, ev->media, ev->body, &ev->clock, &p->cfg.scratch, &claims)) != MST_OK)
 		return e;
-	return pin_keep(p, &voucher);
+	return claims_judge(p, ev, &claims);
 }
 
 void

@@ -2,6 +2,7 @@
 /* Vouchers and voucher-requests in YANG-CBOR: RFC 9254, RFC 8366bis 8 and 9, brski.md section 4. */
 #include <stddef.h>
 
+#include "core/base/frame.h"
 #include "core/voucher/voucher_sid.h"
 #include "muster/cbor.h"
 #include "muster/voucher.h"
@@ -187,7 +188,7 @@ read_assertion(struct parse *p, enum mst_assertion *out)
 #define TIME_FIRST INT64_C(-62167219200)
 #define TIME_LAST INT64_C(253402300799)
 
-static void
+MST_OWN_FRAME static void
 read_time(struct parse *p, int64_t *out)
 {
 	uint64_t tag = 0;
@@ -251,7 +252,7 @@ read_leaf(struct parse *p, const struct leaf *leaf)
  * Has a key that is no leaf's stood before? The keys before this one, at offset
  * end, are walked again: nothing needs to be stored, and such keys are rare.
  */
-static bool
+MST_OWN_FRAME static bool
 is_repeated(const struct parse *p, const struct key *k, size_t end)
 {
 	struct mst_cbor_reader r;

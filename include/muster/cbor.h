@@ -48,7 +48,8 @@ struct mst_cbor_reader {
 	bool tagged; /* a tag was taken, its content not yet */
 	/* Unless MST_OK, what an item of indefinite length is refused with; set it after init. */
 	mst_err indefinite_is;
-	/* by level: bits, and items to come (two for a pair; of indefinite length: items taken) */
+	/* by level: bits, and items to come (two for a pair; of indefinite length: minus those
+	 * taken) */
 	uint32_t indefinite, maps;
 	size_t left[MST_CBOR_DEPTH + 1];
 };

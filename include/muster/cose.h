@@ -18,7 +18,7 @@
 
 #include "muster/span.h"
 
-/* COSE-5: an x5bag or x5chain of a stranger is bounded; so are the pairs of a header. */
+/* COSE-5: an x5bag or x5chain of a stranger is bounded; so are the labels of both headers. */
 #define MST_COSE_CERTS_MAX 10
 #define MST_COSE_CERTS_BYTES 32768u
 #define MST_COSE_LABELS_MAX 16
