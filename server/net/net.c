@@ -237,8 +237,6 @@ loop_run(void *arg)
 	struct net_loop *l = arg;
 
 	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
-	/* What was posted before the end is run and not lost: its memory is its callback's. */
-	run_posts(-1, 0, l);
 	return NULL;
 }
 
@@ -260,6 +258,9 @@ net_run(struct net *n)
 		loop_run(&n->loops[0]);
 	for (unsigned i = 1; i < started; i++)
 		pthread_join(n->loops[i].thread, NULL);
+	/* What one posted to another that had ended is run, not lost: its memory is its callback's. */
+	for (unsigned i = 0; i < n->count; i++)
+		run_posts(-1, 0, &n->loops[i]);
 	return e;
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <stdatomic.h>
+#include <time.h>
 
 #include "server/net/net.h"
 
@@ -44,6 +45,27 @@ posts_before_the_end_are_run(void **state)
 	net_free(net);
 }
 
+/* Loop 0 has most probably ended by the time that this one posts to it. */
+static void
+stop_and_post_late(void *arg)
+{
+	net_stop(arg);
+	nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
+	net_post(net_loop_at(net, 0), count, NULL);
+}
+
+static void
+posts_of_a_loop_that_ends_later_are_run(void **state)
+{
+	(void)state;
+	atomic_store(&ran, 0);
+	assert_int_equal(net_new(2, &net), MST_OK);
+	net_post(net_loop_at(net, 1), stop_and_post_late, net);
+	assert_int_equal(net_run(net), MST_OK);
+	assert_int_equal(atomic_load(&ran), 1);
+	net_free(net);
+}
+
 static void
 posts_to_a_loop_that_never_began_are_run(void **state)
 {
@@ -62,6 +84,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_before_the_end_are_run),
+		cmocka_unit_test(posts_of_a_loop_that_ends_later_are_run),
 		cmocka_unit_test(posts_to_a_loop_that_never_began_are_run),
 	};
 
