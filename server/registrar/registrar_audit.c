@@ -342,22 +342,28 @@ open_pvr(struct audit_run *u)
 	return envelope_open(u->a, u->x.media, MST_VOUCHER_REQUEST, u->x.pvr, bag, &u->pvr);
 }
 
-/* The IDevID's own URL again: its certificate is the signer of the stored PVR (8.2 step 4). */
+/*
+ * The URL is the manufacturer entry's, else that of the device's IDevID (8.2
+ * step 4): as the caller sees it on its connection, else in the stored PVR,
+ * which that certificate signed.
+ */
 static mst_err
-masa_of(struct audit_run *u)
+masa_of(struct audit_run *u, const char *idevid_url)
 {
 	const char *url = NULL;
 	mst_err e;
 
-	if ((e = open_pvr(u)) != MST_OK)
-		return e;
-	if (u->m.masa_url == NULL && (e = cert_masa_url(u->a, u->pvr.signer, &url)) != MST_OK)
+	if (idevid_url != NULL && (url = arena_str(u->a, mst_span_str(idevid_url))) == NULL)
+		return MST_E_NOMEM;
+	if (u->m.masa_url == NULL && url == NULL &&
+	    ((e = open_pvr(u)) != MST_OK ||
+	        (e = cert_masa_url(u->a, u->pvr.signer, &url)) != MST_OK))
 		return e;
 	return registrar_masa_url(u->a, &u->m, url, &u->masa);
 }
 
 static mst_err
-gather(struct audit_run *u)
+gather(struct audit_run *u, const char *idevid_url)
 {
 	struct db *db = store_reader(u->r->c.store);
 	struct device d;
@@ -373,7 +379,7 @@ gather(struct audit_run *u)
 	u->idevid_issuer = d.idevid_issuer;
 	if (u->x.rvr.ptr == NULL || u->x.voucher.ptr == NULL)
 		return MST_E_NOT_FOUND;
-	return masa_of(u);
+	return masa_of(u, idevid_url);
 }
 
 static void
@@ -449,14 +455,20 @@ on_signed(void *arg, mst_err e, mst_span message)
 static void
 sign_again(struct audit_run *u)
 {
-	struct registrar_pvr pvr = { .request = u->pvr };
+	struct registrar_pvr pvr;
 	struct trust_verdict client = { .serial = u->serial, .idevid_issuer = u->idevid_issuer };
 	struct keys_request k = { .kind = KEYS_SIGN_RVR,
 		.entry = (uint64_t)u->x.id,
 		.slot = u->r->c.rvr_slot,
 		.media = u->x.media,
 		.claims = &u->rvr_claims };
+	mst_err e = u->pvr.signer != NULL ? MST_OK : open_pvr(u);
 
+	if (e != MST_OK) {
+		fail(u, e);
+		return;
+	}
+	pvr = (struct registrar_pvr){ .request = u->pvr };
 	registrar_rvr_claims(&pvr, u->x.pvr, &client, clock_wall(), &u->rvr_claims);
 	keys_call(ca_loop_keys(u->r->c.loops[registrar_loop(u->r, u->loop)]), &k, on_signed, u);
 }
@@ -512,8 +524,8 @@ join(struct audit_run *u, struct audit_waiter *w)
 }
 
 void
-registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, const char *trace,
-    void (*done)(void *arg), void *arg)
+registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, const char *idevid_url,
+    const char *trace, void (*done)(void *arg), void *arg)
 {
 	struct audit_run *u = run_new(r, l, device, trace);
 	struct audit_waiter *w = done != NULL ? calloc(1, sizeof *w) : NULL;
@@ -533,7 +545,7 @@ registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, const c
 		run_free(u);
 		return;
 	}
-	if ((e = gather(u)) != MST_OK)
+	if ((e = gather(u, idevid_url)) != MST_OK)
 		fail(u, e);
 	else if (is_fresh(u, clock_wall()))
 		ask(u);
@@ -579,7 +591,7 @@ registrar_audit_sweep(struct registrar *r)
 	for (size_t i = 0; i < count; i++)
 		if (list[i].audit_verdict < 0 && list[i].voucher_at + SWEEP_AGE < clock_wall() &&
 		    may_try(r, &list[i]))
-			registrar_audit(r, l, list[i].id, list[i].trace, NULL, NULL);
+			registrar_audit(r, l, list[i].id, NULL, list[i].trace, NULL, NULL);
 	if (count >= SWEEP_PAGE && list[count - 1].serial.len <= sizeof r->sweep_after) {
 		r->sweep_after_len = list[count - 1].serial.len;
 		memcpy(r->sweep_after, list[count - 1].serial.ptr, r->sweep_after_len);

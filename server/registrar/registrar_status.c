@@ -171,7 +171,8 @@ judge_history(struct run *u)
 	}
 	p->rq = u->rq;
 	p->timer = net_after(u->rq->loop, AUDIT_PATIENCE_MS, on_out_of_patience, p);
-	registrar_audit(u->r, u->rq->loop, u->device.id, u->rq->trace, on_judged, p);
+	registrar_audit(
+	    u->r, u->rq->loop, u->device.id, u->client.masa_url, u->rq->trace, on_judged, p);
 }
 
 static void

@@ -107,10 +107,11 @@ void registrar_on_enrollstatus(struct net_request *rq, void *arg);
 /*
  * registrar_audit.c: fetch and judge the audit log of a device; done(arg) runs
  * on loop l when the verdict is stored or could not be had. Asked twice at a
- * time, it is fetched once. done NULL: nobody waits.
+ * time, it is fetched once. done NULL: nobody waits. idevid_url: the MASA URL of
+ * the IDevID that the device just showed; NULL: it is looked up in what is stored.
  */
-void registrar_audit(struct registrar *r, struct net_loop *l, int64_t device, const char *trace,
-    void (*done)(void *arg), void *arg);
+void registrar_audit(struct registrar *r, struct net_loop *l, int64_t device,
+    const char *idevid_url, const char *trace, void (*done)(void *arg), void *arg);
 /* TEL-4: look for devices whose audit log is still owed, once. Loop 0. */
 void registrar_audit_sweep(struct registrar *r);
 /* registrar_prune.c: deletes exchanges beyond exchange_days, a little. Loop 0. */
