@@ -275,6 +275,8 @@ open_est(struct roles *r)
 		.profiles = profiles,
 		.profile_count = n,
 		.basic_file = e->basic ? e->basic_file : NULL,
+		.single_certificate = e->single_certificate,
+		.single_count = e->single_count,
 		.keygen = e->keygen,
 		.binding_required = e->binding_required,
 		.challenge = strcmp(e->challenge, "ignore") == 0 ? EST_CHALLENGE_IGNORE
@@ -370,6 +372,9 @@ listen_coaps(struct roles *r, const struct net_route *routes, size_t count)
 		.chain = r->registrar_tls.chain,
 		.routes = routes,
 		.route_count = count,
+		.limits = { .sessions = g->coaps_sessions,
+		    .per_source = g->coaps_per_source,
+		    .handshake_rate = g->coaps_handshake_rate },
 		.hide = r->c->est != NULL && r->c->est->keygen ? NULL : "skg skc",
 		.alias = behind_proxy,
 		.alias_arg = r };

@@ -43,6 +43,9 @@ static const struct conf_range ranges[] = {
 	{ "answers_per_source", 1, 600 },
 	{ "answers_per_second", 1, 1000 },
 	{ "flood_seconds", 60, 170 }, /* RFC 8995 4.3: not below 60; a flood is worth 180 */
+	{ "coaps_sessions", 1, 100000 },
+	{ "coaps_per_source", 1, 100000 },
+	{ "coaps_handshake_rate", 1, 100000 },
 	{ "jpy_connections", 1, 20000 },
 	{ "jpy_per_proxy", 1, 20000 },
 	{ "udp_idle_ms", 100, 86400000 },
@@ -78,9 +81,11 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_STR("announce", NULL, CFGF_NODEFAULT), CFG_INT("masa_timeout_ms", 20000, CFGF_NONE),
 	CFG_INT("masa_concurrency", 16, CFGF_NONE), CFG_INT("retry_after", 10, CFGF_NONE),
 	CFG_BOOL("status_optional", cfg_false, CFGF_NONE), CFG_INT("device_rate", 30, CFGF_NONE),
-	CFG_INT("exchange_days", 90, CFGF_NONE),
-	CFG_STR("coaps", NULL, CFGF_NODEFAULT), CFG_STR("jpy", NULL, CFGF_NODEFAULT), CFG_INT("jpy_connections", 512, CFGF_NONE),
-	CFG_INT("jpy_per_proxy", 64, CFGF_NONE), CFG_END() };
+	CFG_INT("exchange_days", 90, CFGF_NONE), CFG_STR("coaps", NULL, CFGF_NODEFAULT),
+	CFG_INT("coaps_sessions", 1000, CFGF_NONE), CFG_INT("coaps_per_source", 200, CFGF_NONE),
+	CFG_INT("coaps_handshake_rate", 20, CFGF_NONE), CFG_STR("jpy", NULL, CFGF_NODEFAULT),
+	CFG_INT("jpy_connections", 512, CFGF_NONE), CFG_INT("jpy_per_proxy", 64, CFGF_NONE),
+	CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
 	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),
 	CFG_BOOL("rekey", cfg_false, CFGF_NONE), CFG_END() };
@@ -97,7 +102,7 @@ static cfg_opt_t est_opts[] = { CFG_BOOL("basic", cfg_false, CFGF_NONE),
 	CFG_BOOL("binding_required", cfg_false, CFGF_NONE),
 	CFG_STR("challenge", "binding", CFGF_NONE), CFG_STR("csrattrs", "both", CFGF_NONE),
 	CFG_BOOL("manual", cfg_false, CFGF_NONE), CFG_INT("window_percent", 0, CFGF_NONE),
-	CFG_END() };
+	CFG_STR_LIST("single_certificate", NULL, CFGF_NODEFAULT), CFG_END() };
 static cfg_opt_t product_opts[] = { CFG_BOOL("id_data", cfg_false, CFGF_NONE), CFG_END() };
 static cfg_opt_t masa_opts[] = { CFG_STR("listen", "0.0.0.0:9443", CFGF_NONE),
 	CFG_STR("cert", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
@@ -254,6 +259,9 @@ read_registrar(struct reader *r, cfg_t *c)
 	g->jpy = text(r, c, "jpy");
 	if (g->jpy != NULL && g->coaps == NULL)
 		fail(r, c, MST_E_CONFIG_MISSING, "registrar: jpy needs coaps");
+	g->coaps_sessions = cfg_getint(c, "coaps_sessions");
+	g->coaps_per_source = cfg_getint(c, "coaps_per_source");
+	g->coaps_handshake_rate = cfg_getint(c, "coaps_handshake_rate");
 	g->jpy_connections = cfg_getint(c, "jpy_connections");
 	g->jpy_per_proxy = cfg_getint(c, "jpy_per_proxy");
 	r->out->registrar = g;
@@ -379,6 +387,7 @@ read_est(struct reader *r, cfg_t *c)
 	e->csrattrs = text(r, c, "csrattrs");
 	e->manual = cfg_getbool(c, "manual") == cfg_true;
 	e->window_percent = cfg_getint(c, "window_percent");
+	read_names(r, c, "single_certificate", &e->single_certificate, &e->single_count);
 	if (e->basic && e->basic_file == NULL)
 		fail(r, c, MST_E_CONFIG_MISSING, "est: basic needs basic_file");
 	r->out->est = e;

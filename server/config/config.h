@@ -28,6 +28,8 @@ struct config_registrar {
 	long device_rate; /* voucher-requests per device and minute */
 	long exchange_days; /* how long requests and vouchers are kept; 0: for ever */
 	const char *coaps; /* "[::]:5684"; NULL: HTTPS alone */
+	long coaps_sessions, coaps_per_source; /* DTLS sessions at once */
+	long coaps_handshake_rate; /* new ones per source and second */
 	const char *jpy; /* UDP port for stateless join proxies; NULL: none */
 	long jpy_connections, jpy_per_proxy; /* pledges at once */
 };
@@ -61,6 +63,9 @@ struct config_est {
 	const char *challenge; /* L9: "binding" or "ignore" */
 	const char *csrattrs; /* "template", "old" or "both" */
 	bool manual; /* certificates wait for an operator (202) */
+	/* CO-2: manufacturers whose devices get the bare certificate over CoAPS, without Accept */
+	const char **single_certificate;
+	size_t single_count;
 	long window_percent; /* R4: re-enrolment before this part of life is refused; 0: never */
 };
 
