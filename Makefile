@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: CMake does the work. `make help` explains each target.
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo lab check fuzz bench size format coverage tidy install clean
+.PHONY: help deps build demo lab check fuzz bench size format coverage tidy flips install clean
 JOBS ?= $(shell nproc)
 export JOBS
 prefix ?= /usr/local
@@ -29,10 +29,10 @@ fuzz: deps ## each fuzz target for SECONDS (default 60) and the tally
 	@tools/fuzz $(or $(SECONDS_EACH),60)
 
 bench: build ## figures beside the floor measured in the same run
-	@tools/bench
+	@tools/install-deps --bench && tools/bench
 
-size: build ## bytes of the device library
-	@size -t build/release/libmuster-core.a
+size: ## bytes of the device library on a Cortex-M4, function by function
+	@tools/install-deps --bench && tools/size --functions
 
 format: ## clang-format on every source
 	@git ls-files '*.[ch]' | xargs clang-format -i

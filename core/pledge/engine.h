@@ -15,7 +15,7 @@ typedef struct mst_pledge_action *action;
 
 /*
  * A device for cBRSKI alone may leave the other profile out of its image
- * (docs/decisions/0012-only-constrained.md): no step and no check of its own goes.
+ * (docs/decisions/0016-only-constrained.md): no step and no check of its own goes.
  */
 static inline bool
 pledge_is_constrained(const struct mst_pledge *p)
