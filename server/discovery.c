@@ -20,6 +20,8 @@ struct discovery {
 	struct dnssd *dnssd; /* NULL: join ports are not announced so */
 	struct proxy_udp *udp;
 	struct proxy *tcp;
+	uint16_t tcp_port;
+	bool tcp_told;
 	uint16_t told[PROXY_UDP_PORTS]; /* join ports that are offered */
 	size_t told_count;
 	struct net_timer *timer;
@@ -110,12 +112,29 @@ port_closed(struct discovery *d, uint16_t port)
 		dnssd_withdraw(d->dnssd, DNSSD_PROXY_UDP, port);
 }
 
+/* A flood that leads to a proxy without a registrar would only cost pledges an attempt. */
+static void
+look_tcp(struct discovery *d)
+{
+	bool now = d->tcp != NULL && proxy_has_registrar(d->tcp);
+
+	if (now == d->tcp_told || d->offers == NULL)
+		return;
+	d->tcp_told = now;
+	if (!now)
+		disco_withdraw(d->offers, DISCO_PROXY_TLS, d->tcp_port);
+	else if (discovery_offer(d, DISCO_PROXY_TLS, d->c->proxy->listen, d->tcp_port) != MST_OK)
+		log_line(LOG_WARNING_, "discovery: %s", discovery_why());
+}
+
 static void
 look(void *arg)
 {
 	struct discovery *d = arg;
 	uint16_t now[PROXY_UDP_PORTS];
-	size_t n = proxy_udp_ports(d->udp, now);
+	size_t n = d->udp != NULL ? proxy_udp_ports(d->udp, now) : 0;
+
+	look_tcp(d);
 
 	for (size_t i = 0; i < d->told_count; i++)
 		if (!is_in(d->told[i], now, n))
@@ -123,7 +142,8 @@ look(void *arg)
 	for (size_t i = 0; i < n; i++)
 		if (!is_in(now[i], d->told, d->told_count))
 			port_opened(d, now[i]);
-	memcpy(d->told, now, n * sizeof *now);
+	if (n > 0)
+		memcpy(d->told, now, n * sizeof *now);
 	d->told_count = n;
 	d->timer = net_after(net_loop_at(d->net, 0), LOOK_MS, look, d);
 }
@@ -167,7 +187,6 @@ discovery_proxy_udp(struct discovery *d, struct proxy_udp *p)
 		disco_seek(d->seeks, DISCO_REGISTRAR_JPY, on_registrar_udp, d);
 		disco_seek(d->seeks, DISCO_REGISTRAR_COAPS, on_registrar_udp, d);
 	}
-	look(d);
 	return MST_OK;
 }
 
@@ -177,7 +196,8 @@ discovery_proxy_tcp(struct discovery *d, struct proxy *p, int port)
 	d->tcp = p;
 	if (d->seeks != NULL && d->c->proxy->discover)
 		disco_seek(d->seeks, DISCO_REGISTRAR_TLS, on_registrar_tcp, d);
-	return discovery_offer(d, DISCO_PROXY_TLS, d->c->proxy->listen, port);
+	d->tcp_port = (uint16_t)port;
+	return MST_OK;
 }
 
 /* ---- life ---- */
@@ -221,6 +241,8 @@ discovery_open(const struct config *c, struct net *n, struct discovery **out)
 		discovery_close(d);
 		return e;
 	}
+	if (c->proxy != NULL)
+		d->timer = net_after(net_loop_at(n, 0), LOOK_MS, look, d);
 	*out = d;
 	return MST_OK;
 }

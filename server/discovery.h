@@ -25,9 +25,8 @@ const char *discovery_why(void);
 MST_MUST_USE mst_err discovery_offer(
     struct discovery *d, enum disco_what what, const char *listen, int port);
 /*
- * The proxy's join ports are announced while they are open (JP-U4: not before
- * a registrar is known), and it learns of registrars where its own
- * configuration names none: that one wins.
+ * The proxy's ports are told of while it knows a registrar (JP-U4), and it learns of registrars
+ * where its own configuration names none: that one wins.
  */
 MST_MUST_USE mst_err discovery_proxy_udp(struct discovery *d, struct proxy_udp *p);
 MST_MUST_USE mst_err discovery_proxy_tcp(struct discovery *d, struct proxy *p, int port);

@@ -171,7 +171,7 @@ disco_message_answer(enum disco_type type, uint8_t code, uint16_t mid, mst_span 
 
 /* ---- judging ---- */
 
-/* "coaps://[addr]/.well-known/brski", the place of an offer as this requester can reach it. */
+/* "coaps://[addr]/b", the place of an offer as this requester can reach it. */
 static bool
 place_text(const struct disco_scene *s, const struct disco_offer *o, char *out, size_t cap)
 {
@@ -186,9 +186,8 @@ place_text(const struct disco_scene *s, const struct disco_offer *o, char *out, 
 		return false;
 	if (jpy || o->port != MST_LINK_COAPS_PORT)
 		snprintf(port, sizeof port, ":%u", (unsigned)o->port);
-	/* JP-U2: jpy has the root path and always a port */
-	snprintf(out, cap, "%s://[%s]%s%s", jpy ? "jpy" : "coaps", text, port,
-	    jpy ? "" : "/.well-known/brski");
+	/* JP-U2: jpy has the root path and always a port; cJP 5.1: a short path for coaps */
+	snprintf(out, cap, "%s://[%s]%s%s", jpy ? "jpy" : "coaps", text, port, jpy ? "" : "/b");
 	return true;
 }
 

@@ -376,6 +376,12 @@ take_news(void *arg)
 	free(n);
 }
 
+bool
+proxy_has_registrar(const struct proxy *p)
+{
+	return p->registrar_count > 0;
+}
+
 void
 proxy_learn(struct proxy *p, const char *address, uint16_t port, bool gone)
 {

@@ -23,6 +23,8 @@ MST_MUST_USE mst_err proxy_open(
     const struct proxy_config *c, struct net *n, struct proxy **out, int *port);
 void proxy_close(struct proxy *p); /* NULL allowed; after the loops have ended */
 const char *proxy_why(void);
+/* It knows one, configured or found. On loop 0. */
+bool proxy_has_registrar(const struct proxy *p);
 /* For whoever finds registrars elsewhere: "2001:db8::1", "fe80::1%eth0". Any thread, soon. */
 void proxy_learn(struct proxy *p, const char *address, uint16_t port, bool gone);
 

@@ -188,7 +188,7 @@ one_hop() {
 	start site
 	same "what a neighbour of the registrar hears" "<>;brski-jp=5684" \
 		"$(inside proxy timeout 20 coap-client-notls -N -B 3 -m get "coap://[ff02::fd%to-site]/.well-known/core?brski-jp=*" 2>/dev/null | head -1)"
-	same "rt=brski from beyond a link-local address" "<coaps://[fd00:2::2]/.well-known/brski>;rt=brski" \
+	same "rt=brski from beyond a link-local address" "<coaps://[fd00:2::2]/b>;rt=brski" \
 		"$(inside proxy python3 "$HERE/answer.py" --ask to-site ff05::fd rt=brski)"
 	down site
 }
