@@ -54,7 +54,13 @@ bend(struct world *w, struct script *s)
 	case 0: bend_kind(w, next(s)); return;
 	case 1: w->ev.status = statuses[next(s) % (sizeof(statuses) / sizeof(statuses[0]))]; return;
 	case 2: w->ev.retry_after = (int8_t)next(s); return;
-	case 3: w->ev.media = (enum mst_media)(next(s) % 4); return;
+	case 3: {
+		uint8_t which = next(s);
+
+		w->ev.media = (enum mst_media)(which % 4);
+		w->ev.form = (enum mst_form)(which / 4 % (MST_FORM_OTHER + 1));
+		return;
+	}
 	case 4:
 		w->mono += (int64_t)next(s) * next(s);
 		w->ev.mono = w->mono;
@@ -90,10 +96,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct world w;
 	struct script s = { data, size };
 	enum peer_kind peers[3];
+	uint8_t shape;
 
 	for (int i = 0; i < 3; i++)
 		peers[i] = (enum peer_kind)(next(&s) % PEER_KINDS);
-	world_init(&w, peers, 1 + next(&s) % 3);
+	shape = next(&s);
+	world_init(&w, peers, 1 + shape % 3);
+	w.constrained = shape / 3 % 3 != 0;
+	w.pin_ra = shape / 3 % 3 == 2;
 	w.voucher_202 = next(&s) % 3;
 	w.enroll_202 = next(&s) % 3;
 	world_boot(&w);
@@ -114,6 +124,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (w.flash.enrolled && w.done && s.left > 64) { /* go on as a renewal */
 		w.renew_due = true;
+		w.new_ca = w.constrained && next(&s) % 2 == 1;
 		world_boot(&w);
 		for (int steps = 0; s.left > 0 && !w.done && steps < 3000; steps++) {
 			bend(&w, &s);

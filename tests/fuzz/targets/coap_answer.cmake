@@ -1,0 +1,1 @@
+fuzz_target(coap_answer agent)

@@ -1,0 +1,1 @@
+fuzz_target(est_forms crypto-openssl)
