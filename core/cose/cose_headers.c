@@ -65,13 +65,16 @@ label_number(const uint8_t *label)
 static mst_err
 read_alg(struct headers *h, struct mst_cbor_reader *r)
 {
+	const uint8_t *value;
 	int32_t alg;
 
 	if (!h->in_protected)
 		return MST_E_COSE_ALG_UNPROTECTED;
 	if (!is_label(mst_cbor_peek(r))) /* int / tstr, as a label is */
 		return MST_E_COSE_HEADER;
-	alg = label_number(mst_cbor_raw(r).ptr);
+	if ((value = mst_cbor_raw(r).ptr) == NULL) /* cut short, or no UTF-8 */
+		return MST_E_COSE_HEADER;
+	alg = label_number(value);
 	if (!cose_alg_is_known(alg))
 		return MST_E_COSE_ALGORITHM;
 	h->out->alg = (enum mst_cose_alg)alg;
@@ -195,7 +198,7 @@ check_crit(const struct headers *h)
 		bool known_type = is_label(mst_cbor_peek(&r));
 		const uint8_t *label = mst_cbor_raw(&r).ptr;
 
-		if (!known_type || n == MST_COSE_LABELS_MAX ||
+		if (label == NULL || !known_type || n == MST_COSE_LABELS_MAX ||
 		    !is_understood(label_number(label)) || !is_among(h, h->count_protected, label))
 			return MST_E_COSE_CRIT;
 	}

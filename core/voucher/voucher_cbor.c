@@ -148,9 +148,9 @@ is_outer(const struct parse *p, const struct key *k, enum mst_voucher_kind kind,
 static unsigned
 delta_of(const struct parse *p, const struct key *k)
 {
-	int64_t delta = k->sid - p->base;
-
-	return k->name.ptr == NULL && delta > 0 && delta <= SID_DELTA_MAX ? (unsigned)delta : 0;
+	if (k->name.ptr != NULL || k->sid <= p->base || k->sid - p->base > SID_DELTA_MAX)
+		return 0;
+	return (unsigned)(k->sid - p->base);
 }
 
 static bool

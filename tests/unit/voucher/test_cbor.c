@@ -579,6 +579,28 @@ unknown_leaves_are_counted_and_ignored(void **state)
 	drop(in);
 }
 
+/* Numbers at the ends of what an integer holds are nobody's, and none overflows. */
+static void
+extreme_keys_are_unknown(void **state)
+{
+	static const char *const keys[] = { "1b 7fffffffffffffff", "3b 7fffffffffffffff",
+		"d8 2f 1b 7fffffffffffffff", "d8 2f 3b 7fffffffffffffff", "39 0992", "00" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		char hex[80];
+		struct mst_voucher_claims c;
+		mst_span in;
+
+		(void)snprintf(hex, sizeof(hex), "a1 19 0993 a2 %s 00 0b 61 'S'", keys[i]);
+		in = bytes(hex);
+		assert_int_equal(mst_voucher_cbor_parse(in, MST_VOUCHER, 0, &c), MST_OK);
+		assert_int_equal(c.unknown, 1);
+		assert_int_equal(c.serial.len, 1);
+		drop(in);
+	}
+}
+
 static void
 unknown_assertion_stays_absent(void **state)
 {
@@ -741,6 +763,7 @@ main(void)
 		cmocka_unit_test(legacy_sids),
 		cmocka_unit_test(legacy_types),
 		cmocka_unit_test(unknown_leaves_are_counted_and_ignored),
+		cmocka_unit_test(extreme_keys_are_unknown),
 		cmocka_unit_test(unknown_assertion_stays_absent),
 		cmocka_unit_test(leaves_are_bounded),
 		cmocka_unit_test(sixty_five_leaves_are_too_many),
