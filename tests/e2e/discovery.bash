@@ -61,7 +61,7 @@ world() {
 	want trust trust_site
 	mkdir "$W/proxy" "$W/devices"
 	PORT[proxy]=1
-	devices BY-GRASP BY-DNSSD BY-COAP BY-GRASP-UDP BOTH-HOPS
+	devices BY-GRASP BY-DNSSD BY-COAP BY-GRASP-UDP BOTH-HOPS SECOND-PORT
 	sed -i 's/^registrars.*/discover = true/' "$W/devices"/*/agent.conf
 }
 # start NAMESPACE: the daemon in it
@@ -183,6 +183,25 @@ both_hops() {
 	[ "$(metric proxy 'muster_proxy_udp_datagrams_total{mode="stateless",direction="to_registrar"}')" -gt 0 ] || bad "not stateless (JP-U4)"
 	down site
 }
+# cJP 5.2: two join-ports in one answer, nobody behind the first: the other one is tried (MUST).
+second_port() {
+	local d=$W/devices/SECOND-PORT
+	start site
+	proxy_conf 'proxy {
+	udp_listen = "[::]:5685"
+	udp_registrar = "jpy://[fd00:2::2]:7634"
+}'
+	down proxy
+	start proxy
+	begin answer ip netns exec "${N}proxy" python3 "$HERE/answer.py" to-pledge 'brski-jp=*' '<>;brski-jp=9,<>;brski-jp="5685";var="c509 v2"'
+	printf 'transport = "coaps"\n' >>"$d/agent.conf"
+	inside pledge muster-agent --config "$d/agent.conf" --once --timeout 60 >>"$d/agent.log" 2>&1
+	same "the agent's end" 0 $?
+	enrolled SECOND-PORT || bad "not enrolled: $(tail -2 "$d/agent.log")"
+	want "the first was tried" grep -q ':9"' "$d/agent.log"
+	down answer
+	down site
+}
 # cV 10: a pledge that is one hop away finds the registrar as if it were a proxy.
 one_hop() {
 	start site
@@ -279,6 +298,7 @@ if command -v coap-client-notls python3 >/dev/null; then
 	t DI_4_stateful_registrar_by_multicast_CoAP stateful_by_coap
 	t DI_4_a_configured_registrar_wins configured_wins
 	t DI_3_DI_4_bootstrap_over_CoAPS_discovered_at_both_hops both_hops
+	t cJP_5_2_the_second_join_port_is_tried second_port
 	t cV_10_registrar_one_hop_away one_hop
 	t DI_7_a_flood_of_multicast_requests flood
 	t SEC_12_garbage_by_multicast garbage
