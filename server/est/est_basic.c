@@ -189,6 +189,12 @@ find_user(const struct est_auth *t, mst_span name)
 	return NULL;
 }
 
+bool
+est_auth_knows(const struct est_auth *t, const char *user)
+{
+	return find_user(t, mst_span_str(user)) != NULL;
+}
+
 /* --- backoff --- */
 
 static struct source *

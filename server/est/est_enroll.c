@@ -73,6 +73,16 @@ look_barred(const struct run *u, struct db *db, bool *barred)
 	return plain && u->identity != NULL ? barred_find(db, u->identity, barred) : MST_OK;
 }
 
+/* Where there is a file of users, a certificate of one who left it renews nothing. */
+static bool
+is_user_gone(const struct run *u)
+{
+	const char *name = user_name(u);
+
+	return u->est->auth != NULL && u->client.class == TRUST_LDEVID &&
+	       u->client.row.device == 0 && (name == NULL || !est_auth_knows(u->est->auth, name));
+}
+
 static mst_err
 gate(struct run *u, struct db *db, const struct device *d)
 {
@@ -83,6 +93,7 @@ gate(struct run *u, struct db *db, const struct device *d)
 		.profile = u->profile,
 		.manufacturer = u->manufacturer,
 		.user = user_name(u),
+		.user_gone = is_user_gone(u),
 		.status_optional = u->est->c.status_optional };
 	mst_err e = look_barred(u, db, &in.barred);
 

@@ -55,8 +55,10 @@ judge_ldevid(const struct est_gate_in *in)
 
 	if (is_device && in->op != EST_REENROLL)
 		return MST_E_EST_CLIENT_CERT;
-	if (!is_device)
-		return in->barred ? MST_E_EST_BARRED : MST_OK;
+	if (!is_device && in->barred)
+		return MST_E_EST_BARRED;
+	if (!is_device) /* who was taken off the list has left, whatever he still holds */
+		return in->user_gone ? MST_E_EST_USER_GONE : MST_OK;
 	return in->device == NULL ? MST_E_AUTHZ_QUARANTINED : judge_state(in->device);
 }
 

@@ -93,6 +93,7 @@ MST_MUST_USE mst_err est_manual_place(
 typedef void (*est_auth_done)(void *arg, mst_err e, const struct est_user *user);
 MST_MUST_USE mst_err est_auth_new(const char *path, struct est_auth **out);
 void est_auth_free(struct est_auth *t);
+bool est_auth_knows(const struct est_auth *t, const char *user);
 /*
  * done runs on the request's loop, perhaps before this returns. user lives as
  * long as t; NULL unless e is MST_OK. MST_E_HTTP_AUTH, MST_E_QUOTA (this source failed too

@@ -154,6 +154,10 @@ BEND(barred_plain_keygen, barred_plain(w); w->in.op = EST_KEYGEN)
 BEND(barred_plain_renews, plain_renews(w); w->in.barred = true)
 BEND(barred_plain_enrols, plain_enrols(w); w->in.barred = true)
 BEND(barred_absent, anonymous(w); w->in.basic = EST_BASIC_ABSENT; w->in.barred = true)
+BEND(gone_plain_renews, plain_renews(w); w->in.user_gone = true)
+BEND(gone_plain_enrols, plain_enrols(w); w->in.user_gone = true)
+BEND(gone_and_barred, gone_plain_renews(w); w->in.barred = true)
+BEND(gone_device, ldevid(w); w->in.user_gone = true)
 BEND(anonymous_off, anonymous(w))
 BEND(anonymous_absent, anonymous(w); w->in.basic = EST_BASIC_ABSENT)
 BEND(anonymous_proved, anonymous(w); w->in.basic = EST_BASIC_PROVED)
@@ -232,6 +236,10 @@ static const struct row rows[] = {
 	ROW(barred_plain_renews, "A4", MST_E_EST_BARRED),
 	ROW(barred_plain_enrols, "A4", MST_E_EST_BARRED),
 	ROW(barred_absent, "A2", MST_E_HTTP_AUTH),
+	ROW(gone_plain_renews, "A4", MST_E_EST_USER_GONE),
+	ROW(gone_plain_enrols, "A4", MST_E_EST_USER_GONE),
+	ROW(gone_and_barred, "A4", MST_E_EST_BARRED),
+	ROW(gone_device, "A4", MST_OK),
 	ROW(anonymous_off, "EST-8", MST_E_TLS_NO_CLIENT_CERT),
 	ROW(anonymous_absent, "A2", MST_E_HTTP_AUTH),
 	ROW(anonymous_proved, "A2", MST_OK),

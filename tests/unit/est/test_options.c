@@ -269,6 +269,38 @@ label_refuses_devices_of_others_U2(void **state)
 	assert_int_equal(site_last_trail(&site, dev.id).err, MST_E_EST_LABEL_DENIED);
 }
 
+/* A4: who is taken off the file of users renews nothing; where Basic is off, the certificate
+ * counts. */
+static void
+user_off_the_list_renews_nothing_A4(void **state)
+{
+	const char *others = arena_printf(site.arena, "bob%s\n", good_line + 1);
+	struct reply r;
+	X509 *cert;
+
+	(void)state;
+	site.config.basic_file = users;
+	opened();
+	r = post_as(NULL, NULL, EST "/simpleenroll", csr_text(&site, a_key("P-256 a"), PLAIN),
+	    basic("alice", "sesame"));
+	cert = cert_of(&r);
+	reply_free(&r);
+	site_close(&site);
+	tpki_write("others", "users", mst_span_str(others));
+	site.config.basic_file = arena_str(site.arena, mst_span_str(tpki_path("others", "users")));
+	site_open(&site);
+	expect(cert, a_key("P-256 a"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 b"), PLAIN), NULL, MST_E_EST_USER_GONE);
+	site_close(&site);
+	site.config.basic_file = NULL;
+	site_open(&site);
+	r = post_as(cert, a_key("P-256 a"), EST "/simplereenroll",
+	    csr_text(&site, a_key("P-256 b"), PLAIN), NULL);
+	X509_free(cert_of(&r));
+	reply_free(&r);
+	X509_free(cert);
+}
+
 static mst_err
 bar_alice(struct db *db, void *arg)
 {
@@ -866,6 +898,7 @@ main(void)
 		T(basic_names_of_the_line_A2),
 		T(label_is_for_whom_it_names_U2),
 		T(label_refuses_devices_of_others_U2),
+		T(user_off_the_list_renews_nothing_A4),
 		T(barred_user_gets_nothing_A4),
 		T(bootstrap_again_supersedes_former_certificates_SEC_3),
 		T(second_first_certificate_supersedes_the_first_J2),
