@@ -25,6 +25,10 @@ lab: build ## the demo's world, kept running to play with (Ctrl-C ends it)
 check: deps ## every rule and every test; last line: N passed, N failed, N skipped
 	@tools/check
 
+flips: deps ## every bit of every message flipped (make check: one of each byte), about 10 minutes
+	@cmake --preset release >/dev/null && cmake --build build/release -j $(JOBS) >/dev/null
+	@MUSTER_FULL=1 TEST_TIMEOUT=3000 tools/run-tests build/release -R flips; grep -h 'flips: ' build/release/tests.log
+
 fuzz: deps ## each fuzz target for SECONDS (default 60) and the tally
 	@tools/fuzz $(or $(SECONDS_EACH),60)
 
