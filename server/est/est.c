@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/log.h"
 #include "muster/base64.h"
 #include "server/est/room.h"
 
@@ -107,6 +108,10 @@ add_label(struct est *e, const struct est_profile *p)
 	if ((err = est_body_encode(e->arena, der, 0, &l->cacerts)) != MST_OK ||
 	    (err = est_body_encode(e->arena, der, 64, &l->cacerts_wrapped)) != MST_OK)
 		return err;
+	if (p->label[0] != '\0' && p->manufacturers.count == 0 && p->users.count == 0)
+		log_line(LOG_WARNING_,
+		    "ca '%s' certifies nobody: its section names no manufacturers and no users",
+		    p->label);
 	e->label_count++;
 	return MST_OK;
 }

@@ -33,7 +33,8 @@ struct est_gate_in {
  * (A3), and for a first enrolment with an LDevID of a device: a device has one
  * chain of certificates (J2), and the next link of it is a renewal;
  * MST_E_EST_GATE_*, MST_E_AUTHZ_QUARANTINED, MST_E_AUTHZ_PENDING;
- * MST_E_EST_BARRED, MST_E_EST_USER_GONE; MST_E_EST_LABEL_DENIED where all else is well and the CA is for others.
+ * MST_E_EST_BARRED, MST_E_EST_USER_GONE; MST_E_EST_LABEL_DENIED where all else is well and the CA
+ * is for others.
  */
 MST_MUST_USE mst_err est_gate(const struct est_gate_in *in);
 

@@ -258,7 +258,7 @@ net_run(struct net *n)
 		loop_run(&n->loops[0]);
 	for (unsigned i = 1; i < started; i++)
 		pthread_join(n->loops[i].thread, NULL);
-	/* What one posted to another that had ended is run, not lost: its memory is its callback's. */
+	/* What one posted to another that had ended is not lost: memory hangs on it. */
 	for (unsigned i = 0; i < n->count; i++)
 		run_posts(-1, 0, &n->loops[i]);
 	return e;

@@ -124,8 +124,8 @@ MST_MUST_USE mst_err exchange_latest(
  * `before`. *after moves on; 0 when this pass is over: the rest is younger, or
  * there is none. now: times beyond it are of a clock that was wrong.
  */
-MST_MUST_USE mst_err exchange_prune(struct db *db, int64_t before, int64_t now, size_t limit,
-    int64_t *after, size_t *deleted);
+MST_MUST_USE mst_err exchange_prune(
+    struct db *db, int64_t before, int64_t now, size_t limit, int64_t *after, size_t *deleted);
 
 /* The timeline and audit trail of the site: append-only, hash-chained (AUD-7). */
 struct trail {
