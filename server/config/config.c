@@ -84,7 +84,7 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_INT("exchange_days", 90, CFGF_NONE), CFG_STR("coaps", NULL, CFGF_NODEFAULT),
 	CFG_INT("coaps_sessions", 1000, CFGF_NONE), CFG_INT("coaps_per_source", 200, CFGF_NONE),
 	CFG_INT("coaps_handshake_rate", 20, CFGF_NONE), CFG_STR("jpy", NULL, CFGF_NODEFAULT),
-	CFG_INT("jpy_connections", 512, CFGF_NONE), CFG_INT("jpy_per_proxy", 64, CFGF_NONE),
+	CFG_INT("jpy_connections", 512, CFGF_NONE), CFG_INT("jpy_per_proxy", 200, CFGF_NONE),
 	CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
 	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),

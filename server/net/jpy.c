@@ -116,7 +116,7 @@ touch(struct yoke *y, bool proven)
 
 	pthread_mutex_lock(&j->lock);
 	TAILQ_REMOVE(list_of(j, y), y, order);
-	y->proven |= proven;
+	y->proven = proven;
 	y->used_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(list_of(j, y), y, order);
 	pthread_mutex_unlock(&j->lock);
@@ -171,11 +171,23 @@ is_verify_request(mst_span record)
 	       record.ptr[13] == 3;
 }
 
-/* An alert tells a stranger that he is not welcome; it proves nothing of his address. */
+/*
+ * RFC 5246 7.2.1: an alert of the listener tells a stranger that he is not
+ * welcome, or ends a session. It comes from loopback, so nobody forges it.
+ */
 static bool
-is_plain_alert(mst_span record)
+is_alert(mst_span record)
 {
-	return record.len > 13 && record.ptr[0] == 21 && record.ptr[3] == 0 && record.ptr[4] == 0;
+	return record.len > 13 && record.ptr[0] == 21;
+}
+
+/* What the listener's answer says of the pledge behind it. */
+static bool
+proves(const struct yoke *y, mst_span record)
+{
+	if (is_alert(record))
+		return false;
+	return y->proven || !is_verify_request(record);
 }
 
 static void
@@ -190,7 +202,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 		struct mst_buf out = { j->back, sizeof j->back, 0 };
 		struct mst_jpy m = { mst_span_of(y->header, y->header_len), mst_buf_span(&in) };
 
-		touch(y, !is_verify_request(m.content) && !is_plain_alert(m.content));
+		touch(y, proves(y, m.content));
 		if (mst_jpy_build(&m, &out) != MST_OK ||
 		    !datagram_send(j->fd, &y->proxy, mst_buf_span(&out)))
 			metric_add("muster_jpy_dropped_total", "reason=\"io.failed\"", 1);
@@ -291,7 +303,7 @@ take(struct jpy *j, const struct datagram_path *from, mst_span datagram)
 		    (e = add(j, from, m.header, &y)) != MST_OK)
 			return e;
 	}
-	touch(y, false);
+	touch(y, y->proven);
 	y->proxy.ifindex = from->ifindex; /* routes may change under a session */
 	if (!datagram_send(y->fd, NULL, m.content) && !datagram_send(y->fd, NULL, m.content))
 		return MST_E_IO; /* the first may have told of an ICMP error from before */
@@ -319,7 +331,7 @@ static void
 defaults(struct jpy_config *c)
 {
 	c->connections = c->connections != 0 ? c->connections : 512;
-	c->per_proxy = c->per_proxy != 0 ? c->per_proxy : 64;
+	c->per_proxy = c->per_proxy != 0 ? c->per_proxy : 200;
 	c->idle_ms = c->idle_ms != 0 ? c->idle_ms : 360000;
 	c->fresh_ms = c->fresh_ms != 0 ? c->fresh_ms : 15000;
 	if (IN6_IS_ADDR_UNSPECIFIED(&c->listener.sin6_addr))

@@ -381,6 +381,30 @@ JP_U2_bound_per_proxy(void **state)
 	end(&s);
 }
 
+/* A device that has joined says close_notify, the listener too: its place is free. */
+static void
+JP_U2_an_ended_session_gives_way(void **state)
+{
+	struct site s = { 0 };
+	struct sockaddr_in peer;
+	mst_span alert = MST_LIT("\x15\xfe\xfd\0\x01\0\0\0\0\0\x09\0\x12 encrypted");
+	int proxy;
+
+	(void)state;
+	begin(&s, (struct jpy_config){ .per_proxy = 1 });
+	proxy = proxy_at(&s, "127.0.0.1");
+	peer = join(&s, proxy, MST_LIT("1"));
+	say(proxy, MST_LIT("1"), alert); /* the pledge's own proves nothing: anybody can send it */
+	hear(&s, alert);
+	say(proxy, MST_LIT("2"), HELLO);
+	assert_true(silent(s.listener));
+	answer(&s, &peer, alert);
+	get(proxy, MST_LIT("1"), alert);
+	join(&s, proxy, MST_LIT("2"));
+	close(proxy);
+	end(&s);
+}
+
 static void
 JP_U2_bound_in_total(void **state)
 {
@@ -595,6 +619,7 @@ main(void)
 		cmocka_unit_test(JP_U2_jpy_peer_names_the_proxy_behind_a_loopback_port),
 		cmocka_unit_test(JP_U2_extra_elements_are_ignored),
 		cmocka_unit_test(JP_U2_bound_per_proxy),
+		cmocka_unit_test(JP_U2_an_ended_session_gives_way),
 		cmocka_unit_test(JP_U2_bound_in_total),
 		cmocka_unit_test(JP_U5_a_flood_of_hellos_costs_no_proven_pledge),
 		cmocka_unit_test(JP_U5_a_flood_of_garbage_leaves_memory_flat),
