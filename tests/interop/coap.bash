@@ -204,10 +204,29 @@ telemetry() {
 	refused 4 MU-
 }
 
+# Without Accept the maker's devices get what the site says they expect (CO-2).
+bare_certificate() { # SERIAL
+	with_voucher "$1"
+	csr bare "/O=Example Site/serialNumber=$1"
+	dev "$1" "$EST/sen" -m post -t 286 -f "$W/bare.der"
+	openssl x509 -inform DER -in "$W/o" -out "$W/bare.pem" 2>/dev/null
+	issued_is_good bare "$W/bare.pem"
+	dev "$1" "$EST/sen" -m post -t 286 -A 281 -f "$W/bare.der"
+	want "281 for who asks for it" openssl pkcs7 -inform DER -in "$W/o" -print_certs -noout
+}
+# During a rollover one certificate alone is not what a device must trust.
+several_anchors() {
+	dev F-1 "$EST/crts" -A 287
+	refused 4.06 MU-2027
+	dev F-1 "$EST/crts" -A 62
+	same "root, OldWithOld, OldWithNew, NewWithOld (P3)" "287 287 287 287" "$(multipart | cut -d' ' -f1 | xargs)"
+	want "the issuer comes first" cmp "$W/part.0" "$W/ca.der"
+}
+
 world_make || exit 1
 conf site registrar "\tcoaps = \"127.0.0.1:$COAP_PORT\""
 conf site est '\tkeygen = true'
-devices F-1 F-2 F-3 F-4 F-5 F-6 F-7 F-8 F-9 || exit 1
+devices F-1 F-2 F-3 F-4 F-5 F-6 F-7 F-8 F-9 F-10 || exit 1
 up factory && up site && up proxy || exit 1
 openssl x509 -in "$W/site/ca.pem" -outform DER -out "$W/ca.der"
 with_voucher F-1 || exit 1
@@ -238,4 +257,15 @@ for CLIENT in coap-client-openssl coap-client-gnutls; do
 	t "$CLIENT: skc and skg (F3)" keygen F-9
 	t "$CLIENT: telemetry in CBOR and JSON (13.1)" telemetry
 done
+
+down site
+conf site est '\tsingle_certificate = { "acme" }'
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/site/old.key" -out "$W/site/old.pem" -days 30 \
+	-subj "/O=Example Site/CN=Former CA" -addext "keyUsage=critical,keyCertSign,cRLSign" 2>/dev/null
+chmod 600 "$W/site/old.key"
+conf site 'ca ""' '\told_cert = "old.pem"\n\told_key = "old.key"'
+up site || cat "$W/site.log"
+CLIENT=coap-client-openssl
+t "the bare certificate for a maker's devices (CO-2)" bare_certificate F-10
+t "several anchors (CO-2)" several_anchors
 finish
