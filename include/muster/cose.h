@@ -149,6 +149,7 @@ struct mst_cose_signer {
  * Append a tagged (18) COSE_Sign1 in deterministic encoding. Nothing is
  * appended on a refusal: MST_E_SPACE, those of sign, MST_E_COSE_CERTS (more
  * than a reader takes), MST_E_COSE_SIGNATURE_LENGTH, MST_E_COSE_ALGORITHM.
+ * Built with MUSTER_ONLY_CONSTRAINED it asserts that kid and certs are absent.
  */
 MST_MUST_USE mst_err mst_cose_sign1_build(const struct mst_cose_content *content,
     const struct mst_cose_signer *signer, struct mst_buf *out);
