@@ -5,9 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <coap3/coap.h>
-
 #include "muster/linkformat.h"
+
+/* RFC 7252 12.2 */
+enum {
+	OPTION_URI_HOST = 3,
+	OPTION_URI_PORT = 7,
+	OPTION_URI_PATH = 11,
+	OPTION_CONTENT_FORMAT = 12,
+	OPTION_URI_QUERY = 15,
+	OPTION_ACCEPT = 17,
+};
 
 /* ---- reading ---- */
 
@@ -36,7 +44,9 @@ number_read(struct disco_message *m, unsigned number, mst_span v, bool *there, u
 		return;
 	}
 	*there = true;
-	*out = coap_decode_var_bytes(v.ptr, (unsigned)v.len);
+	*out = 0;
+	for (size_t i = 0; i < v.len; i++)
+		*out = *out << 8 | v.ptr[i];
 }
 
 /* at: how many Uri-Path options came before. */
@@ -44,23 +54,37 @@ static mst_err
 option_read(struct disco_message *m, unsigned number, mst_span v, unsigned *at)
 {
 	switch (number) {
-	case COAP_OPTION_URI_PATH:
+	case OPTION_URI_PATH:
 		m->well_known_core = *at == 0   ? is_text(v, ".well-known")
 		                     : *at == 1 ? m->well_known_core && is_text(v, "core")
 		                                : false;
 		++*at;
 		return MST_OK;
-	case COAP_OPTION_URI_QUERY: return query_add(m, v);
-	case COAP_OPTION_ACCEPT:
-		number_read(m, number, v, &m->accept, &m->accept_cf);
-		return MST_OK;
-	case COAP_OPTION_CONTENT_FORMAT:
+	case OPTION_URI_QUERY: return query_add(m, v);
+	case OPTION_ACCEPT: number_read(m, number, v, &m->accept, &m->accept_cf); return MST_OK;
+	case OPTION_CONTENT_FORMAT:
 		number_read(m, number, v, &m->format, &m->format_cf);
 		return MST_OK;
-	case COAP_OPTION_URI_HOST:
-	case COAP_OPTION_URI_PORT: return MST_OK; /* 5.10.1: whatever led here */
+	case OPTION_URI_HOST:
+	case OPTION_URI_PORT: return MST_OK; /* 5.10.1: whatever led here */
 	default: m->critical = m->critical || (number & 1) != 0; return MST_OK;
 	}
+}
+
+/* 3.1: the extended form of a delta or a length, at *at; false when it is cut or reserved. */
+static bool
+extend(mst_span d, size_t *at, unsigned *n)
+{
+	size_t more = *n == 13 ? 1 : *n == 14 ? 2 : 0;
+
+	if (*n == 15 || d.len - *at < more)
+		return false;
+	if (more == 1)
+		*n = 13u + d.ptr[*at];
+	else if (more == 2)
+		*n = 269u + (unsigned)(d.ptr[*at] << 8 | d.ptr[*at + 1]);
+	*at += more;
+	return true;
 }
 
 /* From behind the token to the payload marker or the end. */
@@ -71,22 +95,19 @@ options_read(struct disco_message *m, mst_span d, size_t *at)
 	mst_err e = MST_OK;
 
 	while (e == MST_OK && *at < d.len && d.ptr[*at] != 0xff) {
-		coap_option_t o;
-		size_t n = coap_opt_parse(d.ptr + *at, d.len - *at, &o);
+		unsigned delta = d.ptr[*at] >> 4, len = d.ptr[*at] & 15;
 
-		if (n == 0 || (number += o.delta) > UINT16_MAX)
+		++*at;
+		if (!extend(d, at, &delta) || !extend(d, at, &len) || len > d.len - *at ||
+		    (number += delta) > UINT16_MAX)
 			return MST_E_LINKFORMAT;
-		e = option_read(m, number, mst_span_of(o.value, o.length), &paths);
-		*at += n;
+		e = option_read(m, number, mst_span_of(d.ptr + *at, len), &paths);
+		*at += len;
 	}
 	m->well_known_core = m->well_known_core && paths == 2;
 	return e;
 }
 
-/*
- * coap_pdu_parse() would do all of it, but takes memory for each datagram and
- * writes a line for each bad one: options alone are left to libcoap.
- */
 mst_err
 disco_message_read(mst_span d, struct disco_message *out)
 {
@@ -125,17 +146,21 @@ put_head(struct mst_buf *out, enum disco_type type, uint8_t code, uint16_t mid, 
 	return e == MST_OK && token.len > 0 ? mst_buf_put(out, token) : e;
 }
 
+/* 3.1; ours are closer than 13 to one another and shorter than 269. */
 static mst_err
 put_option(struct mst_buf *out, unsigned *last, unsigned number, mst_span value)
 {
-	size_t n = coap_opt_encode(out->ptr + out->len, out->cap - out->len,
-	    (uint16_t)(number - *last), value.ptr, value.len);
+	unsigned delta = number - *last;
+	uint8_t head[2] = { (uint8_t)(delta << 4 | (value.len < 13 ? value.len : 13)),
+		(uint8_t)(value.len - 13) };
+	mst_err e;
 
-	if (n == 0)
-		return MST_E_SPACE;
-	out->len += n;
+	if (delta >= 13 || value.len >= 269)
+		return MST_E_USAGE;
+	if ((e = mst_buf_put(out, mst_span_of(head, value.len < 13 ? 1 : 2))) != MST_OK)
+		return e;
 	*last = number;
-	return MST_OK;
+	return mst_buf_put(out, value);
 }
 
 mst_err
@@ -146,10 +171,10 @@ disco_message_ask(uint16_t mid, mst_span token, mst_span query, struct mst_buf *
 
 	out->len = 0;
 	if ((e = put_head(out, DISCO_NON, DISCO_GET, mid, token)) != MST_OK ||
-	    (e = put_option(out, &last, COAP_OPTION_URI_PATH, MST_LIT(".well-known"))) != MST_OK ||
-	    (e = put_option(out, &last, COAP_OPTION_URI_PATH, MST_LIT("core"))) != MST_OK)
+	    (e = put_option(out, &last, OPTION_URI_PATH, MST_LIT(".well-known"))) != MST_OK ||
+	    (e = put_option(out, &last, OPTION_URI_PATH, MST_LIT("core"))) != MST_OK)
 		return e;
-	return put_option(out, &last, COAP_OPTION_URI_QUERY, query);
+	return put_option(out, &last, OPTION_URI_QUERY, query);
 }
 
 mst_err
@@ -163,7 +188,7 @@ disco_message_answer(enum disco_type type, uint8_t code, uint16_t mid, mst_span 
 	out->len = 0;
 	e = put_head(out, type, code, mid, token);
 	if (e == MST_OK && code == DISCO_CONTENT)
-		e = put_option(out, &last, COAP_OPTION_CONTENT_FORMAT, mst_span_of(cf, sizeof cf));
+		e = put_option(out, &last, OPTION_CONTENT_FORMAT, mst_span_of(cf, sizeof cf));
 	if (e == MST_OK && payload.len > 0 && (e = mst_buf_put_byte(out, 0xff)) == MST_OK)
 		e = mst_buf_put(out, payload);
 	return e;
