@@ -150,6 +150,11 @@ static void
 coaps_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pledge_event *ev)
 {
 	struct coaps_request r = request_of(act);
+	/* RFC 8995 5.1: the engine says how long there may be no progress; blocks are some. */
+	struct coaps_patience patience = {
+		.stall_us = deadline_us(act->until) - clock_mono_us(),
+		.end_us = clock_mono_us() + a->cfg->timers.answer_max * 1000000,
+	};
 	struct coaps_answer answer;
 	mst_err e = MST_E_PLEDGE_PEER_LOST;
 
@@ -159,8 +164,7 @@ coaps_send(struct agent *a, const struct mst_pledge_action *act, struct mst_pled
 	a->detail[0] = '\0';
 	arena_reset(a->exchange);
 	if (a->coaps != NULL)
-		e = coaps_exchange(
-		    a->coaps, a->exchange, &r, deadline_us(act->until), ANSWER_MAX, &answer);
+		e = coaps_exchange(a->coaps, a->exchange, &r, &patience, ANSWER_MAX, &answer);
 	if (e != MST_OK) {
 		failed(a, e, ev);
 		return;

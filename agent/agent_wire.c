@@ -48,7 +48,10 @@ resource_of(const struct mst_pledge_action *act)
 	return (struct resource){ "POST", EST "simplereenroll", CSR, CERTS };
 }
 
-/* The engine's word on how long: a peer that drips its answer gets no more than a silent one. */
+/*
+ * RFC 8995 5.1 lets a peer go that makes no progress: so the engine's word is
+ * how long nothing may move. One that drips has answer_max and no more.
+ */
 static long
 left_ms(int64_t until)
 {
@@ -63,7 +66,8 @@ fill(struct agent *a, const struct mst_pledge_action *act, const char *path, str
 	struct resource res = resource_of(act);
 
 	if (a->client != NULL)
-		http_set_patience(a->client, 0, left_ms(act->until));
+		http_set_patience(
+		    a->client, left_ms(act->until), (long)a->cfg->timers.answer_max * 1000);
 
 	*r = (struct http_request){ res.method, path != NULL ? path : res.path, res.content_type,
 		res.accept, act->body };
@@ -142,7 +146,7 @@ open_client(struct agent *a, const struct mst_pledge_action *act, const char *ba
 	if (wait > a->cfg->timers.answer_max)
 		wait = a->cfg->timers.answer_max;
 	o.connect_timeout_ms = (long)wait * 1000;
-	o.stall_timeout_ms = (long)wait * 1000;
+	o.stall_timeout_ms = (long)a->cfg->timers.answer_max * 1000;
 	o.total_timeout_ms = (long)a->cfg->timers.answer_max * 2000;
 	http_close(a->client);
 	a->client = NULL;

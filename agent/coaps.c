@@ -247,7 +247,7 @@ talk(struct coaps_client *c, struct coap_ask *q, int64_t end_us, struct coap_tol
 struct exchange {
 	struct coaps_client *c;
 	const struct coaps_request *r;
-	int64_t end_us;
+	const struct coaps_patience *patience;
 	struct coap_ask q;
 	struct coap_told t;
 };
@@ -259,6 +259,17 @@ ask_again(struct exchange *x)
 		.path = x->r->path,
 		.content_format = -1,
 		.accept = x->r->accept };
+}
+
+/* One message there and one back, within what patience is left. */
+static mst_err
+step(struct exchange *x)
+{
+	int64_t now = clock_mono_us(), end = x->patience->end_us;
+
+	if (x->patience->stall_us < end - now)
+		end = now + x->patience->stall_us;
+	return talk(x->c, &x->q, end, &x->t);
 }
 
 static mst_err
@@ -295,7 +306,7 @@ upload(struct exchange *x)
 			x->q.block2 = (struct coap_piece){ true, false, szx, 0 };
 		x->q.payload = mst_span_of(
 		    body.len > 0 ? body.ptr + offset : (const uint8_t *)"", more ? size : left);
-		if ((e = talk(x->c, &x->q, x->end_us, &x->t)) != MST_OK || !more)
+		if ((e = step(x)) != MST_OK || !more)
 			return e;
 		if (x->t.code == COAP_CODE_TOO_LARGE && offset == 0 && x->t.block1.there &&
 		    x->t.block1.szx < szx) {
@@ -337,7 +348,7 @@ download(struct exchange *x, struct mst_buf *body, int code, int content_format)
 		ask_again(x);
 		x->q.block2 =
 		    (struct coap_piece){ true, false, b->szx, (uint32_t)(body->len / size) };
-		if ((e = talk(x->c, &x->q, x->end_us, &x->t)) != MST_OK)
+		if ((e = step(x)) != MST_OK)
 			return e;
 		if ((int)x->t.code != code)
 			return coaps_fail(
@@ -350,9 +361,9 @@ download(struct exchange *x, struct mst_buf *body, int code, int content_format)
 
 mst_err
 coaps_exchange(struct coaps_client *c, struct arena *a, const struct coaps_request *r,
-    int64_t end_us, size_t limit, struct coaps_answer *out)
+    const struct coaps_patience *p, size_t limit, struct coaps_answer *out)
 {
-	struct exchange x = { .c = c, .r = r, .end_us = end_us };
+	struct exchange x = { .c = c, .r = r, .patience = p };
 	struct coaps_answer answer;
 	struct mst_buf body = { 0 };
 	mst_err e;

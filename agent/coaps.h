@@ -61,13 +61,20 @@ struct coaps_answer {
 	unsigned messages; /* datagrams of this exchange, both ways */
 	size_t bytes; /* of CoAP in them */
 };
+/* When a peer is given up: stall_us without a message that brings the exchange forward, or end_us.
+ */
+struct coaps_patience {
+	int64_t stall_us;
+	int64_t end_us; /* of clock_mono_us() */
+};
 /*
  * One exchange with all its blocks. Any code is MST_OK. MST_E_UNREACHABLE:
  * reset, closed, or given up after RFC 7252's retransmissions; MST_E_TIMEOUT:
- * end_us; MST_E_HTTP_MALFORMED: blocks out of order or a critical option that
+ * patience is over; MST_E_HTTP_MALFORMED: blocks out of order or a critical option that
  * is unknown; MST_E_HTTP_BODY_LIMIT: an answer longer than limit; MST_E_TLS.
  */
 MST_MUST_USE mst_err coaps_exchange(struct coaps_client *c, struct arena *a,
-    const struct coaps_request *r, int64_t end_us, size_t limit, struct coaps_answer *out);
+    const struct coaps_request *r, const struct coaps_patience *p, size_t limit,
+    struct coaps_answer *out);
 
 #endif

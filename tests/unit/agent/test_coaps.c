@@ -109,12 +109,21 @@ bytes(size_t n)
 	return mst_span_of(all, n);
 }
 
+static const struct coaps_patience *
+patience(void)
+{
+	static struct coaps_patience p;
+
+	p = (struct coaps_patience){ SECONDS(20), clock_mono_us() + SECONDS(20) };
+	return &p;
+}
+
 static mst_err
 post(struct coaps_client *c, const char *path, mst_span body, struct coaps_answer *out)
 {
 	struct coaps_request r = { true, path, 60, 62, body };
 
-	return coaps_exchange(c, a, &r, clock_mono_us() + SECONDS(20), LIMIT, out);
+	return coaps_exchange(c, a, &r, patience(), LIMIT, out);
 }
 
 static mst_err
@@ -122,7 +131,7 @@ get(struct coaps_client *c, const char *path, size_t limit, struct coaps_answer 
 {
 	struct coaps_request r = { false, path, -1, -1, MST_NONE };
 
-	return coaps_exchange(c, a, &r, clock_mono_us() + SECONDS(20), limit, out);
+	return coaps_exchange(c, a, &r, patience(), limit, out);
 }
 
 /* ---- the association ---- */
@@ -362,14 +371,37 @@ static void
 silence(void **state)
 {
 	struct coaps_request r = { false, "echo", -1, -1, MST_NONE };
+	struct coaps_patience p[] = { { 200000, clock_mono_us() + SECONDS(60) },
+		{ SECONDS(60), clock_mono_us() + SECONDS(2) } };
 	struct coaps_client *c;
 	struct coaps_answer an;
 
 	(void)state;
 	start(COAP_TOY_SILENT);
 	c = opened();
-	assert_int_equal(
-	    coaps_exchange(c, a, &r, clock_mono_us() + 200000, LIMIT, &an), MST_E_TIMEOUT);
+	assert_int_equal(coaps_exchange(c, a, &r, &p[0], LIMIT, &an), MST_E_TIMEOUT);
+	assert_int_equal(coaps_exchange(c, a, &r, &p[1], LIMIT, &an), MST_E_TIMEOUT);
+	coaps_close(c);
+	coap_toy_stop(&toy);
+}
+
+/* RFC 8995 5.1: progress is what counts, but not for ever (TLS-9). */
+static void
+slow_but_moving(void **state)
+{
+	struct coaps_request r = { false, "big", -1, -1, MST_NONE };
+	struct coaps_patience p = { 1500000, clock_mono_us() + SECONDS(30) };
+	struct coaps_client *c;
+	struct coaps_answer an;
+
+	(void)state;
+	start(COAP_TOY_SLOW);
+	toy.szx = 2; /* 47 pieces, 50 ms each */
+	c = opened();
+	assert_int_equal(coaps_exchange(c, a, &r, &p, LIMIT, &an), MST_OK);
+	assert_int_equal(an.body.len, 3000);
+	p.end_us = clock_mono_us() + 500000;
+	assert_int_equal(coaps_exchange(c, a, &r, &p, LIMIT, &an), MST_E_TIMEOUT);
 	coaps_close(c);
 	coap_toy_stop(&toy);
 }
@@ -541,6 +573,7 @@ main(void)
 		{ "CO-3 codes and Max-Age", codes_and_ages, NULL, NULL, NULL },
 		{ "7252-4.2 a lost message", lost_messages, NULL, NULL, NULL },
 		{ "7252-4.2 silence", silence, NULL, NULL, NULL },
+		{ "5.1 slow, but moving", slow_but_moving, NULL, NULL, NULL },
 		{ "M5 limits are exact", limits, NULL, NULL, NULL },
 		{ "7959-2.4 2.5 smaller blocks", smaller_blocks, NULL, NULL, NULL },
 		{ "CO-4 blocks of 512", large_blocks, NULL, NULL, NULL },

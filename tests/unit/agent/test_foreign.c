@@ -115,13 +115,21 @@ opened(unsigned block)
 	return c;
 }
 
+static const struct coaps_patience *
+patience(void)
+{
+	static struct coaps_patience p;
+
+	p = (struct coaps_patience){ SECONDS(20), clock_mono_us() + SECONDS(20) };
+	return &p;
+}
+
 static void
 get(struct coaps_client *c, const char *path, struct coaps_answer *out)
 {
 	struct coaps_request r = { false, path, -1, -1, MST_NONE };
 
-	assert_int_equal(
-	    coaps_exchange(c, a, &r, clock_mono_us() + SECONDS(30), 65536, out), MST_OK);
+	assert_int_equal(coaps_exchange(c, a, &r, patience(), 65536, out), MST_OK);
 }
 
 static void
