@@ -2,7 +2,6 @@
 #include "host/cbor_diag.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,20 +55,22 @@ put_str(struct printer *w, const char *s)
 	put(w, s, strlen(s));
 }
 
-static void put_fmt(struct printer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void
+put_u64(struct printer *w, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)v);
+	put_str(w, text);
+}
 
 static void
-put_fmt(struct printer *w, const char *fmt, ...)
+put_escape(struct printer *w, uint8_t c)
 {
-	char line[64];
-	va_list ap;
-	int n;
+	char text[8];
 
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		put(w, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+	snprintf(text, sizeof text, "\\u%04x", c);
+	put_str(w, text);
 }
 
 static void
@@ -107,7 +108,7 @@ put_text(struct printer *w, mst_span s)
 		uint8_t c = s.ptr[i];
 
 		if (c == '"' || c == '\\')
-			put_fmt(w, "\\%c", c);
+			put(w, (const char[]){ '\\', (char)c }, 2);
 		else if (c == '\n')
 			put_str(w, "\\n");
 		else if (c == '\r')
@@ -115,9 +116,9 @@ put_text(struct printer *w, mst_span s)
 		else if (c == '\t')
 			put_str(w, "\\t");
 		else if (c < 0x20 || c == 0x7f)
-			put_fmt(w, "\\u%04x", c);
+			put_escape(w, c);
 		else if (c == 0xc2 && i + 1 < s.len && s.ptr[i + 1] < 0xa0)
-			put_fmt(w, "\\u%04x", s.ptr[++i]);
+			put_escape(w, s.ptr[++i]);
 		else
 			put(w, (const char *)&s.ptr[i], 1);
 	}
@@ -149,10 +150,9 @@ put_nint(struct printer *w, mst_span raw)
 {
 	uint64_t v = argument(raw);
 
-	if (v == UINT64_MAX)
-		put_str(w, "-18446744073709551616");
-	else
-		put_fmt(w, "-%llu", (unsigned long long)v + 1);
+	put_str(w, v == UINT64_MAX ? "-18446744073709551616" : "-");
+	if (v != UINT64_MAX)
+		put_u64(w, v + 1);
 }
 
 static void
@@ -169,7 +169,8 @@ put_float(struct printer *w, double v)
 		return;
 	}
 	if (fabs(v) < 1e15 && trunc(v) == v) {
-		put_fmt(w, "%.1f", v);
+		snprintf(text, sizeof text, "%.1f", v);
+		put_str(w, text);
 		return;
 	}
 	/* the shortest that reads back as the same value */
@@ -298,7 +299,9 @@ put_container(struct printer *w, struct mst_cbor_reader *r, unsigned depth)
 static void
 put_simple(struct printer *w, mst_span raw)
 {
-	put_fmt(w, "simple(%llu)", (unsigned long long)argument(raw));
+	put_str(w, "simple(");
+	put_u64(w, argument(raw));
+	put_str(w, ")");
 }
 
 /* Tags take no level of the reader, so no recursion may follow them. */
@@ -307,10 +310,12 @@ put_item(struct printer *w, struct mst_cbor_reader *r, unsigned depth)
 {
 	size_t tags = 0;
 
-	for (; mst_cbor_peek(r) == MST_CBOR_TAG && w->out.err == MST_OK; tags++)
-		put_fmt(w, "%llu(", (unsigned long long)mst_cbor_tag(r));
+	for (; mst_cbor_peek(r) == MST_CBOR_TAG && w->out.err == MST_OK; tags++) {
+		put_u64(w, mst_cbor_tag(r));
+		put_str(w, "(");
+	}
 	switch (mst_cbor_peek(r)) {
-	case MST_CBOR_UINT: put_fmt(w, "%llu", (unsigned long long)mst_cbor_uint(r)); break;
+	case MST_CBOR_UINT: put_u64(w, mst_cbor_uint(r)); break;
 	case MST_CBOR_NINT: put_nint(w, mst_cbor_raw(r)); break;
 	case MST_CBOR_BYTES:
 	case MST_CBOR_TEXT: put_string(w, r); break;
