@@ -333,7 +333,7 @@ defaults(struct jpy_config *c)
 	c->connections = c->connections != 0 ? c->connections : 512;
 	c->per_proxy = c->per_proxy != 0 ? c->per_proxy : 200;
 	c->idle_ms = c->idle_ms != 0 ? c->idle_ms : 360000;
-	c->fresh_ms = c->fresh_ms != 0 ? c->fresh_ms : 15000;
+	c->fresh_ms = c->fresh_ms != 0 ? c->fresh_ms : 60000;
 	if (IN6_IS_ADDR_UNSPECIFIED(&c->listener.sin6_addr))
 		c->listener.sin6_addr = in6addr_loopback;
 	else if (IN6_IS_ADDR_V4MAPPED(&c->listener.sin6_addr) &&
