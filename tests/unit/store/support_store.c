@@ -2,6 +2,7 @@
 #include "support_store.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +138,28 @@ ask(struct db *db, const char *sql)
 	query_init(&q, db, sql);
 	assert_int_equal(query_one_int(&q, &v), MST_OK);
 	return v;
+}
+
+void
+world_v1(struct world *w, const char *path)
+{
+	static const char *const names[] = { "schema_v1.sql", "rows_v1.sql" };
+	struct db *db = NULL;
+	mst_span sql;
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(db_open(path, DB_PLAIN, &db), MST_OK);
+	for (size_t i = 0; i < 2; i++) {
+		FILE *f = fopen(
+		    arena_printf(w->a, MUSTER_SOURCE_DIR "/tests/unit/store/%s", names[i]), "r");
+		char *text = arena_alloc(w->a, 65536);
+
+		assert_non_null(f);
+		sql = mst_span_of(text, fread(text, 1, 65535, f));
+		(void)fclose(f);
+		assert_int_equal(db_exec(db, arena_str(w->a, sql)), MST_OK);
+	}
+	db_close(db);
 }

@@ -213,6 +213,85 @@ killed_50_times_under_load_loses_nothing(void **state)
 	free(acknowledged);
 }
 
+/* --- a migration: from the first release's file to the present tables --- */
+
+static void
+migrate_until(const char *path, long n)
+{
+	struct store *s;
+
+	die_at = n;
+	store_fault_hook = die_at_call;
+	if (store_open(path, &s) != MST_OK)
+		_exit(1);
+	store_close(s);
+	_exit(0);
+}
+
+/* All rows of all tables, as SQLite's own quote() writes them. */
+static char *
+rows_as_text(struct world *w, const char *path)
+{
+	struct store *s = NULL;
+	struct query tables;
+	char *text = arena_alloc(w->a, 1 << 16);
+	size_t len = 0;
+
+	assert_non_null(text);
+	assert_int_equal(store_open(path, &s), MST_OK);
+	assert_int_equal(schema_check(s->db, &schema_current), MST_OK);
+	query_init(&tables, store_reader(s),
+	    "SELECT t.name, group_concat('quote(' || c.name || ')', '||'',''||') FROM "
+	    "sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND "
+	    "t.name NOT LIKE 'sqlite%' GROUP BY t.name ORDER BY t.name");
+	while (query_row(&tables)) {
+		const char *name = arena_str(w->a, mst_span_str(row_text_borrow(&tables)));
+		struct query rows;
+
+		query_init(&rows, store_reader(s),
+		    arena_printf(
+		        w->a, "SELECT %s FROM %s ORDER BY 1", row_text_borrow(&tables), name));
+		while (query_row(&rows))
+			len += (size_t)snprintf(
+			    text + len, (1 << 16) - len, "%s: %s\n", name, row_text_borrow(&rows));
+		assert_int_equal(query_end(&rows), MST_OK);
+		assert_true(len < 1 << 16);
+	}
+	assert_int_equal(query_end(&tables), MST_OK);
+	store_close(s);
+	return text;
+}
+
+static void
+killed_before_each_write_of_a_migration_loses_nothing(void **state)
+{
+	struct world *w = *state;
+	const char *want;
+	int status = 0;
+	long n = 0;
+	pid_t pid;
+
+	world_v1(w, w->path);
+	want = rows_as_text(w, w->path);
+	assert_true(strlen(want) > 1000);
+	do {
+		const char *path = world_file(w, arena_printf(w->a, "old%ld", ++n));
+		const char *backup = arena_printf(w->a, "%s.v1.bak", path);
+
+		world_v1(w, path);
+		if ((pid = fork()) == 0)
+			migrate_until(path, n);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_true(WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0);
+		assert_string_equal(rows_as_text(w, path), want); /* opens, and so migrates */
+		assert_int_equal(store_verify(path), MST_OK);
+		assert_int_equal(store_verify(backup), MST_OK);
+	} while (WEXITSTATUS(status) == 9);
+	print_message("%ld kills, one before each write of a migration from version 1\n", n - 1);
+	assert_true(n > 10);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, world_dir, world_gone)
 
 int
@@ -220,6 +299,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(killed_before_each_write_of_its_life_loses_nothing),
+		T(killed_before_each_write_of_a_migration_loses_nothing),
 		T(killed_50_times_under_load_loses_nothing),
 	};
 

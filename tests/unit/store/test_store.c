@@ -513,36 +513,13 @@ migrate_fresh_goes_through_every_step(void **state)
 	assert_int_not_equal(access(world_file(w, "db.v0.bak"), F_OK), 0);
 }
 
-/* The tables of the first release, frozen as text, with rows of that time. */
-static void
-from_fixture(struct world *w)
-{
-	struct db *db = NULL;
-	mst_span sql;
-	size_t i;
-
-	static const char *const names[] = { "schema_v1.sql", "rows_v1.sql" };
-	write_bytes(w->path, 0, "", 0);
-	assert_int_equal(db_open(w->path, DB_PLAIN, &db), MST_OK);
-	for (i = 0; i < 2; i++) {
-		FILE *f = fopen(
-		    arena_printf(w->a, MUSTER_SOURCE_DIR "/tests/unit/store/%s", names[i]), "r");
-		char *text = arena_alloc(w->a, 65536);
-		assert_non_null(f);
-		sql = mst_span_of(text, fread(text, 1, 65535, f));
-		(void)fclose(f);
-		assert_int_equal(db_exec(db, arena_str(w->a, sql)), MST_OK);
-	}
-	db_close(db);
-}
-
 static void
 v1_fixture_is_what_this_program_makes_or_migrates(void **state)
 {
 	struct world *w = *state;
 	struct store *s;
 
-	from_fixture(w);
+	world_v1(w, w->path);
 	assert_int_equal(store_verify(w->path), MST_OK);
 	s = opened(w->path);
 	assert_int_equal(schema_check(s->db, &schema_current), MST_OK);
@@ -563,7 +540,7 @@ v1_fixture_rows_survive(void **state)
 	struct db *db;
 	size_t n;
 
-	from_fixture(w);
+	world_v1(w, w->path);
 	s = opened(w->path);
 	db = store_reader(s);
 	assert_int_equal(manufacturer_get(db, w->a, "acme", &m), MST_OK);
