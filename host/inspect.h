@@ -31,7 +31,7 @@ struct inspect_options {
  * JSON and CBOR are taken. *out is a new object (json_decref):
  *   kind      certificate, certificates, csr, csrattrs, crl, voucher,
  *             voucher-request, audit-log, telemetry, jws-header, public-key,
- *             private-key, cbor
+ *             private-key, multipart-core, cbor
  *   format    x509, pkcs7, pkcs10, cms+json, jws+json, cose+cbor, json, cbor, ...
  *   encoding  pem, der, base64, hex, json, compact, cbor
  *   fields    [{name, value, words, clause}]

@@ -174,10 +174,133 @@ what_it_is(struct arena *a, mst_span bytes)
 	return "nothing";
 }
 
+/* COSE_Key (RFC 9052 7, RFC 9053 7): has it what only its owner may know? */
+static bool
+is_secret_key(mst_span bytes)
+{
+	bool has[5] = { false }; /* labels 0 to -4 */
+	struct mst_cbor_reader r;
+	int64_t label, type = 0;
+
+	mst_cbor_init(&r, bytes);
+	mst_cbor_map(&r);
+	while (mst_cbor_more(&r)) {
+		if (mst_cbor_peek(&r) != MST_CBOR_UINT && mst_cbor_peek(&r) != MST_CBOR_NINT) {
+			mst_cbor_skip(&r);
+			mst_cbor_skip(&r);
+			continue;
+		}
+		label = mst_cbor_int(&r);
+		if (label == 1 && mst_cbor_peek(&r) == MST_CBOR_UINT) {
+			type = mst_cbor_int(&r);
+			continue;
+		}
+		if (label <= 0 && label >= -4)
+			has[-label] = true;
+		mst_cbor_skip(&r);
+	}
+	if (mst_cbor_end(&r) != MST_OK)
+		return false;
+	return ((type == 1 || type == 2) && has[4]) || (type == 3 && has[3]) ||
+	       (type == 4 && has[1]);
+}
+
+static mst_err
+say_secret(struct report *r, const char *encoding)
+{
+	report_kind(r, "private-key", "cose-key", encoding);
+	report_check(r, "secret", OUTCOME_OPEN, MST_OK, "muster SEC-6",
+	    "keep it from other people's eyes: its value is not shown");
+	return MST_OK;
+}
+
+/* --- several in one: application/multipart-core, RFC 8710 --- */
+
+static const struct part {
+	uint64_t format;
+	const char *name;
+	bool secret;
+} parts[] = {
+	/* brski.md 13.1 */
+	{ 280, "PKCS#7 with a private key", true },
+	{ 281, "PKCS#7 certs-only", false },
+	{ 284, "PKCS#8", true },
+	{ 285, "csrattrs", false },
+	{ 286, "PKCS#10", false },
+	{ 287, "certificate", false },
+	{ 836, "voucher in COSE", false },
+};
+
+static const struct part *
+part_of(uint64_t format)
+{
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (parts[i].format == format)
+			return &parts[i];
+	return NULL;
+}
+
+/* [content-format, bytes, ...], of which one format at least is of EST or BRSKI. */
+static bool
+is_multipart(mst_span bytes, bool *secret)
+{
+	struct mst_cbor_reader r;
+	bool known = false;
+
+	*secret = false;
+	mst_cbor_init(&r, bytes);
+	mst_cbor_array(&r);
+	while (mst_cbor_more(&r)) {
+		const struct part *p = part_of(mst_cbor_uint(&r));
+
+		(void)mst_cbor_bytes(&r);
+		known = known || p != NULL;
+		*secret = *secret || (p != NULL && p->secret);
+	}
+	return mst_cbor_end(&r) == MST_OK && known;
+}
+
+static void
+report_parts(struct report *r, mst_span bytes)
+{
+	json_t *more = json_array(), *inside;
+	struct mst_cbor_reader c;
+
+	mst_cbor_init(&c, bytes);
+	mst_cbor_array(&c);
+	for (unsigned i = 1; mst_cbor_more(&c); i++) {
+		uint64_t format = mst_cbor_uint(&c);
+		const struct part *p = part_of(format);
+		mst_span content = mst_cbor_bytes(&c);
+
+		report_text(r, arena_printf(r->a, "part %u", i),
+		    arena_printf(r->a, "%llu, %zu bytes", (unsigned long long)format, content.len),
+		    "RFC 8710 2", p != NULL ? p->name : "of another content-format");
+		if (inspect_inside(r->a, content, r->o, r->depth + 1, &inside) == MST_OK)
+			json_array_append_new(more, inside);
+	}
+	json_object_set_new(r->top, "more", more);
+}
+
+static mst_err
+inspect_multipart(struct report *r, mst_span bytes, bool secret, const char *encoding)
+{
+	report_kind(r, "multipart-core", "cbor", encoding);
+	report_parts(r, bytes);
+	report_check(r, "data-model", OUTCOME_OK, MST_OK, "RFC 8710 2", "as it should be");
+	if (secret)
+		report_check(r, "secret", OUTCOME_OPEN, MST_OK, "muster SEC-6",
+		    "a private key is in it: keep it from other people's eyes");
+	else if ((r->o->want & INSPECT_DIAG) != 0)
+		inspect_diag(r, bytes);
+	return MST_OK;
+}
+
 mst_err
 inspect_any_cbor(struct report *r, mst_span bytes, const char *encoding)
 {
 	bool holds_more = bytes.len > 1 && bytes.ptr[0] >= 0x80 && bytes.ptr[0] < 0xe0;
+	bool secret;
 	mst_err unique;
 
 	/* A number or a string may be anything; who asks for its notation knows what it is. */
@@ -185,6 +308,10 @@ inspect_any_cbor(struct report *r, mst_span bytes, const char *encoding)
 		return MST_E_CONTENT_UNKNOWN;
 	if (mst_cbor_validate(bytes) != MST_OK)
 		return MST_E_CONTENT_UNKNOWN;
+	if (is_secret_key(bytes))
+		return say_secret(r, encoding);
+	if (is_multipart(bytes, &secret))
+		return inspect_multipart(r, bytes, secret, encoding);
 	report_kind(r, "cbor", "cbor", encoding);
 	report_text(r, "size", arena_printf(r->a, "%zu bytes", bytes.len), NULL, NULL);
 	report_text(r, "item", what_it_is(r->a, bytes), "RFC 8949 3.1",

@@ -12,6 +12,7 @@
 
 #include "host/inspect.h"
 #include "host/verdict.h"
+#include "muster/cbor.h"
 #include "unit/host/support_pki.h"
 
 #define SERIAL "JADA-1234"
@@ -653,15 +654,15 @@ static void
 any_cbor_has_its_notation_RFC_8949_8(void **state)
 {
 	struct inspect_options o = { .clock = w.now };
-	json_t *j = look(MST_LIT("\x82\x19\x01\x1f\x43xyz"), NULL);
+	json_t *j = look(MST_LIT("\x82\x18\x2a\x43xyz"), NULL);
 
 	(void)state;
 	assert_text(j, "kind", "cbor");
-	assert_text(j, "diag", "[287, h'78797a']");
+	assert_text(j, "diag", "[42, h'78797a']");
 	json_decref(j);
-	j = look(MST_LIT("821901 1f43 78797a\n"), NULL);
+	j = look(MST_LIT("82182a 43 78797a\n"), NULL);
 	assert_text(j, "encoding", "hex");
-	assert_text(j, "diag", "[287, h'78797a']");
+	assert_text(j, "diag", "[42, h'78797a']");
 	json_decref(j);
 	j = look(MST_LIT("\xa2\x01\x02\x01\x03"), NULL);
 	assert_text(check_of(j, "keys"), "name", "MST_E_CBOR_DUPLICATE");
@@ -673,6 +674,60 @@ any_cbor_has_its_notation_RFC_8949_8(void **state)
 	assert_text(j, "diag", "42");
 	json_decref(j);
 	assert_int_equal(inspect(w.a, MST_LIT("\x82\x01"), &o, &j), MST_E_CONTENT_UNKNOWN);
+}
+
+/* SEC-6: a COSE_Key's private part is in no report, also not in the notation that was asked for. */
+static void
+cose_key_is_named_and_never_shown_SEC_6(void **state)
+{
+	static const char ec[] = "\xa5\x61x\x01\x01\x02\x20\x01\x21\x41\x11\x23\x44secr";
+	struct inspect_options o = { .clock = w.now, .want = INSPECT_DIAG };
+	json_t *j;
+
+	(void)state;
+	assert_int_equal(inspect(w.a, mst_span_of(ec, sizeof ec - 1), &o, &j), MST_OK);
+	assert_text(j, "kind", "private-key");
+	assert_null(json_object_get(j, "diag"));
+	json_decref(j);
+	/* the public one has nothing to hide */
+	j = look(MST_LIT("\xa3\x01\x02\x20\x01\x21\x41\x11"), NULL);
+	assert_text(j, "kind", "cbor");
+	json_decref(j);
+}
+
+static void
+multipart_core_is_taken_apart_RFC_8710(void **state)
+{
+	struct inspect_options o = { .clock = w.now, .want = INSPECT_DIAG };
+	struct mst_buf b = arena_buf(w.a, 4096);
+	mst_span der = pki_der(w.idevid);
+	uint8_t *p8 = NULL;
+	int n = i2d_PrivateKey(w.device_key, &p8);
+	struct mst_cbor_writer out;
+	json_t *j, *more;
+	char *text;
+
+	(void)state;
+	mst_cbor_put_init(&out, &b);
+	mst_cbor_put_array(&out, 4);
+	mst_cbor_put_uint(&out, 284);
+	mst_cbor_put_bytes(&out, mst_span_of(p8, (size_t)n));
+	mst_cbor_put_uint(&out, 287);
+	mst_cbor_put_bytes(&out, der);
+	assert_int_equal(mst_cbor_put_end(&out), MST_OK);
+	assert_int_equal(inspect(w.a, mst_buf_span(&b), &o, &j), MST_OK);
+	assert_text(j, "kind", "multipart-core");
+	more = json_object_get(j, "more");
+	assert_int_equal(json_array_size(more), 2);
+	assert_text(json_array_get(more, 0), "kind", "private-key");
+	assert_text(json_array_get(more, 1), "kind", "certificate");
+	assert_null(json_object_get(j, "diag")); /* SEC-6 */
+	text = json_dumps(j, 0);
+	assert_null(strstr(text, "h'"));
+	free(text);
+	json_decref(j);
+	OPENSSL_free(p8);
+	free((void *)(uintptr_t)der.ptr);
 }
 
 static void
@@ -726,6 +781,8 @@ main(void)
 		cmocka_unit_test(cose_request_without_the_pledges_chain_COSE_4),
 		cmocka_unit_test(cose_of_a_draft_is_read_and_refused_19),
 		cmocka_unit_test(any_cbor_has_its_notation_RFC_8949_8),
+		cmocka_unit_test(cose_key_is_named_and_never_shown_SEC_6),
+		cmocka_unit_test(multipart_core_is_taken_apart_RFC_8710),
 		cmocka_unit_test(csrattrs_are_recognised_RFC_8951),
 	};
 	enum { FIXED = sizeof fixed / sizeof fixed[0] };
