@@ -20,6 +20,8 @@
 #define ACK_RANDOM_US 1000000
 #define MAX_RETRANSMIT 4
 #define OPTIONS_ROOM 128
+#define IDLE_US 25000000
+#define PINGS 2
 
 struct coaps_client {
 	struct coaps_dtls dtls;
@@ -31,6 +33,7 @@ struct coaps_client {
 	uint8_t room[COAPS_DATAGRAM]; /* the latest message: what was told points into it */
 	unsigned messages;
 	size_t bytes;
+	int64_t idle_us, heard_us; /* clock_mono_us() of the latest message */
 };
 
 static _Thread_local char why[320];
@@ -74,6 +77,7 @@ coaps_open(const struct coaps_options *o, int64_t end_us, struct coaps_client **
 	if ((c = calloc(1, sizeof *c)) == NULL)
 		return coaps_fail(MST_E_NOMEM, "out of memory");
 	c->szx = szx;
+	c->idle_us = o->idle_us > 0 ? o->idle_us : IDLE_US;
 	if (RAND_bytes((uint8_t *)&c->mid, sizeof c->mid) != 1 ||
 	    RAND_bytes((uint8_t *)&c->token, sizeof c->token) != 1)
 		e = coaps_fail(MST_E_RANDOM, "no random numbers");
@@ -83,6 +87,7 @@ coaps_open(const struct coaps_options *o, int64_t end_us, struct coaps_client **
 		free(c);
 		return e;
 	}
+	c->heard_us = clock_mono_us();
 	*out = c;
 	return MST_OK;
 }
@@ -199,6 +204,24 @@ first_timeout(int64_t *rto_us)
 	return MST_OK;
 }
 
+/* Waits for one message until then, if it comes: *t is what it says. MST_E_TIMEOUT. */
+static mst_err
+hear(struct coaps_client *c, int64_t until, struct coap_told *t)
+{
+	mst_span message;
+	mst_err e;
+
+	do {
+		e = coaps_dtls_receive(&c->dtls, until, c->room, &message);
+		if (e != MST_OK)
+			return e;
+		c->messages++;
+		c->bytes += message.len;
+		c->heard_us = clock_mono_us();
+	} while (coap_told_parse(message, t) != MST_OK); /* 4.2, 4.3: ignored */
+	return MST_OK;
+}
+
 /* One confirmable request, its retransmissions, and its answer: *t points into c->room. */
 static mst_err
 talk(struct coaps_client *c, struct coap_ask *q, int64_t end_us, struct coap_told *t)
@@ -218,7 +241,6 @@ talk(struct coaps_client *c, struct coap_ask *q, int64_t end_us, struct coap_tol
 	c->pdu_len = out.len;
 	e = first_timeout(&w.rto_us);
 	while (e == MST_OK && !answered) {
-		mst_span message;
 		int64_t until;
 
 		if (clock_mono_us() >= end_us)
@@ -226,20 +248,37 @@ talk(struct coaps_client *c, struct coap_ask *q, int64_t end_us, struct coap_tol
 		if ((e = transmit(c, &w)) != MST_OK)
 			return e;
 		until = w.acked || w.next_us > end_us ? end_us : w.next_us;
-		e = coaps_dtls_receive(&c->dtls, until, c->room, &message);
-		if (e == MST_E_TIMEOUT) {
-			e = MST_OK;
-			continue;
-		}
-		if (e != MST_OK)
-			return e;
-		c->messages++;
-		c->bytes += message.len;
-		/* 4.2, 4.3: what is no message is ignored */
-		if (coap_told_parse(message, t) == MST_OK)
+		e = hear(c, until, t);
+		if (e == MST_OK)
 			e = on_message(c, &w, t, &answered);
+		else if (e == MST_E_TIMEOUT)
+			e = MST_OK;
 	}
 	return e;
+}
+
+/* Is anybody still at the other end? */
+static mst_err
+ping(struct coaps_client *c, int64_t end_us)
+{
+	for (int i = 0; i < PINGS; i++) {
+		uint16_t mid = c->mid++;
+		int64_t rto, until;
+		struct coap_told t;
+		mst_err e;
+
+		if ((e = first_timeout(&rto)) != MST_OK ||
+		    (e = send_empty(c, COAP_KIND_CON, mid)) != MST_OK)
+			return e;
+		until = clock_mono_us() + rto;
+		until = until < end_us ? until : end_us;
+		while ((e = hear(c, until, &t)) == MST_OK)
+			if (t.mid == mid && (t.kind == COAP_KIND_RST || t.kind == COAP_KIND_ACK))
+				return MST_OK;
+		if (e != MST_E_TIMEOUT)
+			return e;
+	}
+	return coaps_fail(MST_E_UNREACHABLE, "the association is no longer known over there");
 }
 
 /* ---- bodies in pieces ---- */
@@ -370,6 +409,8 @@ coaps_exchange(struct coaps_client *c, struct arena *a, const struct coaps_reque
 
 	c->messages = 0;
 	c->bytes = 0;
+	if (clock_mono_us() - c->heard_us >= c->idle_us && (e = ping(c, p->end_us)) != MST_OK)
+		return e;
 	if ((e = upload(&x)) != MST_OK)
 		return e;
 	answer = (struct coaps_answer){

@@ -29,6 +29,13 @@ struct coaps_options {
 	EVP_PKEY *key;
 	const STACK_OF(X509) *chain; /* sent whole behind cert */
 	unsigned fragment; /* max_fragment_length: 512 or 1024 (cV 6.1.4) */
+	/*
+	 * After so long without a message the next exchange begins with a ping
+	 * (RFC 7252 4.3): a stateful join proxy may have forgotten this association
+	 * (30 s, cJP 4.3), and four bytes tell sooner than a voucher-request sent
+	 * five times. 0: 25 s.
+	 */
+	int64_t idle_us;
 	unsigned block; /* 16 to 512, a power of two, with its options below fragment */
 };
 

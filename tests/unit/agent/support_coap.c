@@ -316,12 +316,17 @@ on_message(struct talk *k, const uint8_t *p, size_t n)
 		return;
 	}
 	parse(&m, p, n);
-	if (m.type == 2)
+	if (m.type == 2) {
 		t->acks++;
-	else if (m.type == 3)
+	} else if (m.type == 3) {
 		t->resets++;
-	else
+	} else if (m.code == 0) {
+		t->pings++;
+		if (t->trick != COAP_TOY_NO_PONG)
+			send_empty(k, 3, m.mid);
+	} else {
 		on_request(k, &m);
+	}
 }
 
 /* ---- associations ---- */

@@ -53,6 +53,7 @@ enum coap_toy_trick {
 	COAP_TOY_WRONG_CONTINUE, /* 2.31 for another block */
 	COAP_TOY_ALWAYS_CONTINUE, /* 2.31 also to the last */
 	COAP_TOY_TOO_LARGE, /* 4.13 with a smaller block size, once */
+	COAP_TOY_NO_PONG, /* no word to a ping */
 	COAP_TOY_SLOW, /* 50 ms before each answer */
 	COAP_TOY_HANGS_UP, /* close_notify instead of an answer */
 };
@@ -71,7 +72,8 @@ struct coap_toy {
 	const char *ciphers;
 
 	/* What was seen */
-	atomic_int associations, messages, served, acks, resets, certs, sni, fragment, largest;
+	atomic_int associations, messages, served, acks, resets, pings, certs, sni, fragment,
+	    largest;
 	char cipher[64];
 
 	int port, fd;

@@ -77,10 +77,13 @@ start(enum coap_toy_trick trick)
 	toy.trick = trick;
 }
 
+static int64_t idle_us;
+
 static mst_err
 open_with(unsigned fragment, unsigned block, struct coaps_client **out)
 {
 	struct coaps_options o = { .base = toy.base,
+		.idle_us = idle_us,
 		.cert = pki.idevid.cert,
 		.key = pki.idevid.key,
 		.chain = chain,
@@ -406,6 +409,31 @@ slow_but_moving(void **state)
 	coap_toy_stop(&toy);
 }
 
+/* cJP 4.3: a proxy may have forgotten what was idle; a ping asks. */
+static void
+idle_association(void **state)
+{
+	struct coaps_client *c;
+	struct coaps_answer an;
+
+	(void)state;
+	start(COAP_TOY_PLAIN);
+	idle_us = 1;
+	c = opened();
+	idle_us = 0;
+	assert_int_equal(post(c, "echo", bytes(300), &an), MST_OK);
+	assert_true(mst_span_eq(an.body, bytes(300)));
+	toy.trick = COAP_TOY_NO_PONG;
+	assert_int_equal(post(c, "echo", bytes(300), &an), MST_E_UNREACHABLE);
+	coaps_close(c);
+	c = opened();
+	assert_int_equal(post(c, "echo", bytes(300), &an), MST_OK); /* not idle: not asked */
+	coaps_close(c);
+	coap_toy_stop(&toy);
+	assert_int_equal(toy.pings, 3);
+	assert_int_equal(toy.served, 2);
+}
+
 static void
 limits(void **state)
 {
@@ -574,6 +602,8 @@ main(void)
 		{ "7252-4.2 a lost message", lost_messages, NULL, NULL, NULL },
 		{ "7252-4.2 silence", silence, NULL, NULL, NULL },
 		{ "5.1 slow, but moving", slow_but_moving, NULL, NULL, NULL },
+		{ "4.3 cJP: an idle association is asked first", idle_association, NULL, NULL,
+		    NULL },
 		{ "M5 limits are exact", limits, NULL, NULL, NULL },
 		{ "7959-2.4 2.5 smaller blocks", smaller_blocks, NULL, NULL, NULL },
 		{ "CO-4 blocks of 512", large_blocks, NULL, NULL, NULL },
