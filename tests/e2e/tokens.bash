@@ -34,7 +34,10 @@ world() {
 	want "no file of the CA's key" test ! -e "$W/site/ca.key"
 	want "nor of the vouchers'" test ! -e "$W/factory/voucher-short.key"
 	want "nor of the IDevIDs'" test ! -e "$W/factory/idevid-ca.key"
-	devices T-1 T-2 || bad devices
+	devices T-1 T-2 T-3 T-4 || bad devices
+	read -r "PORT[coaps]" _ < <("$BIN/tests/e2e/e2e_tool" ports 1)
+	conf site registrar "\tcoaps = \"127.0.0.1:${PORT[coaps]}\""
+	VIA=${PORT[coaps]} agent_conf T-3 'transport = "coaps"'
 }
 daemons() { want "MASA" up factory && want "site" up site && want "proxy" up proxy; }
 bootstrap() {
@@ -53,6 +56,18 @@ again_after_a_kill() {
 	want "the next device joins" join T-2
 	same "state" active "$(device_field T-2 state)"
 }
+# A device whose IDevID key is in a token signs with it: TLS or DTLS handshake and voucher-request.
+device_key_in_a_token() {
+	local d
+	for d in T-3 T-4; do
+		openssl pkcs8 -topk8 -nocrypt -in "$W/devices/$d/idevid.key" -out "$W/key.p8"
+		want "import" softhsm2-util --import "$W/key.p8" --token muster --label "$d" --id "0${d#T-}0$((RANDOM % 9))" --pin 1234
+		rm "$W/key.p8" "$W/devices/$d/idevid.key"
+		sed -i "s|^idevid_key = .*|idevid_key = \"$(uri $d)\"|" "$W/devices/$d/agent.conf"
+		want "$d joins" join "$d"
+		same "state of $d" active "$(device_field $d state)"
+	done
+}
 t keys_in_a_token make_token
 t a_world_with_keys_in_a_token world
 [ "$FAILED" = 0 ] || finish
@@ -61,4 +76,6 @@ t daemons_start daemons
 t bootstrap_with_keys_in_a_token bootstrap
 [ "$FAILED" = 0 ] || tail -5 "$W"/*.log
 t again_after_a_kill again_after_a_kill
+t device_key_in_a_token device_key_in_a_token
+[ "$FAILED" = 0 ] || tail -5 "$W"/devices/T-[34]/agent.log
 finish
