@@ -383,6 +383,28 @@ masa_rvr_device(const struct masa_judge_in *in, struct arena *a, const struct ms
 	return e;
 }
 
+/*
+ * COSE-5: an x5bag has no order and COSE names no certificate. Of several that
+ * are of the signing key, the one of a registrar is meant (8.4 step 6).
+ */
+static void
+prefer_registrar(struct envelope *env)
+{
+	EVP_PKEY *key = X509_get0_pubkey(env->signer);
+
+	if (env->media != MST_MEDIA_COSE_CBOR || cert_has_eku(env->signer, CERT_OID_CMC_RA))
+		return;
+	for (int i = 0; i < sk_X509_num(env->certs); i++) {
+		X509 *c = sk_X509_value(env->certs, i);
+
+		if (cert_has_eku(c, CERT_OID_CMC_RA) &&
+		    EVP_PKEY_eq(X509_get0_pubkey(c), key) == 1) {
+			env->signer = c;
+			return;
+		}
+	}
+}
+
 mst_err
 masa_rvr_open(const struct masa_judge_in *in, struct arena *a, struct masa_report *report,
     struct masa_rvr *out)
@@ -399,6 +421,7 @@ masa_rvr_open(const struct masa_judge_in *in, struct arena *a, struct masa_repor
 		report->detail = mst_err_info(e)->sentence;
 		return rvr_name(e);
 	}
+	prefer_registrar(&r.env);
 	if (mst_serial_check(r.env.claims.serial) == MST_OK)
 		report->serial = r.env.claims.serial;
 	if ((e = masa_rvr_chain(&r)) != MST_OK)

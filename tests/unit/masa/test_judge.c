@@ -54,7 +54,7 @@ pins(struct world *w, X509 *cert)
 {
 	mst_span id, sum;
 
-	assert_true(mst_span_eq(w->verdict.voucher.pinned_cert, span_der(w->a, cert)));
+	assert_true(mst_span_eq(w->verdict.voucher.pinned_cert, der_of(w->a, cert)));
 	assert_int_equal(cert_domain_id(w->a, cert, &id), MST_OK);
 	assert_true(mst_span_eq(w->verdict.entry.domain_id, id));
 	assert_int_equal(masa_spki_sha256(w->a, cert, &sum), MST_OK);
@@ -131,7 +131,7 @@ self_signed_registrar(void **state)
 	world_good(&w);
 	w.rvr_signer = &pki.self_signed;
 	w.rvr_chain_count = 0;
-	w.pvr.proximity_cert = span_der(w.a, pki.self_signed.cert);
+	w.pvr.proximity_cert = der_of(w.a, pki.self_signed.cert);
 	good(&w);
 	pins(&w, pki.self_signed.cert); /* without SKI: domainID is the SPKI fingerprint (ID-7) */
 	assert_int_equal(w.verdict.entry.domain_id.len, 32);
@@ -173,6 +173,31 @@ two_of_one_name(void **state)
 	}
 }
 
+/* COSE-5: two certificates of the signing key; which comes first says nothing. */
+static void
+two_of_one_key(void **state)
+{
+	const struct id_spec plain = {
+		.kind = ID_PLAIN, .cn = "TLS only", .issuer = &pki.ca, .key = pki.registrar.key
+	};
+	struct id twin = id_make(&plain);
+	STACK_OF(X509) *more = sk_X509_new_null();
+	struct world w;
+
+	(void)state;
+	world_good(&w);
+	w.rvr_signer = &twin;
+	world_seal(&w);
+	expect(world_judge(&w), MST_E_RVR_NOT_RA); /* alone it is no registrar's */
+	sk_X509_push(more, pki.registrar.cert);
+	assert_int_equal(envelope_bag_add(w.a, w.message, more, &w.message), MST_OK);
+	good(&w);
+	pins(&w, pki.ca.cert);
+	sk_X509_free(more);
+	world_free(&w);
+	id_free(&twin);
+}
+
 /* What the request puts above a customer's anchor is not verified, so it is not there. */
 static void
 above_the_anchor(void **state)
@@ -194,7 +219,7 @@ sibling(void **state)
 
 	(void)state;
 	world_good(&w);
-	w.pvr.proximity_cert = span_der(w.a, pki.sibling.cert);
+	w.pvr.proximity_cert = der_of(w.a, pki.sibling.cert);
 	good(&w);
 	assert_int_equal(w.verdict.voucher.assertion, MST_ASSERT_PROXIMITY);
 	world_free(&w);
@@ -384,7 +409,7 @@ crl_soft(void **state)
 	(void)state;
 	world_good(&w);
 	w.rvr_signer = &pki.with_crl_url;
-	w.pvr.proximity_cert = span_der(w.a, pki.with_crl_url.cert);
+	w.pvr.proximity_cert = der_of(w.a, pki.with_crl_url.cert);
 	good(&w);
 	assert_non_null(strstr(w.report.detail, "not checked"));
 	w.policy.crl_pem = crl_of(w.a, &pki.ca, NULL, 3600);
@@ -452,13 +477,13 @@ issuer_bare_key_id(void **state)
 static void
 issuer_name(void **state)
 {
-	const char *const forms[] = { "/O=muster test/CN=IDevID CA", "CN=IDevID CA,O=muster test" };
+	const char *const texts[] = { "/O=muster test/CN=IDevID CA", "CN=IDevID CA,O=muster test" };
 	struct world w;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		world_good(&w);
-		w.rvr.idevid_issuer = mst_span_str(forms[i]);
+		w.rvr.idevid_issuer = mst_span_str(texts[i]);
 		good(&w);
 		world_free(&w);
 	}
@@ -635,15 +660,20 @@ static const struct CMUnitTest of_cms[] = {
 	{ "D19 a damaged prior is refused", damaged_prior, NULL, NULL, NULL },
 	{ "8995-5.6 Accept", accept_header, NULL, NULL, NULL },
 };
+static const struct CMUnitTest of_cose[] = {
+	{ "COSE-5 two certificates of the signing key: the registrar's", two_of_one_key, NULL, NULL,
+	    NULL },
+};
 #define GOODS (sizeof goods / sizeof goods[0])
 #define OF_CMS (sizeof of_cms / sizeof of_cms[0])
+#define OF_COSE (sizeof of_cose / sizeof of_cose[0])
 
 /* Every test in every form; names are the strings above with the form behind them. */
 int
 main(void)
 {
 	struct arena *names = arena_new(0);
-	size_t most = WORLD_FORMS * (GOODS + deviation_count) + OF_CMS, n = 0;
+	size_t most = FORMS * (GOODS + deviation_count) + OF_CMS + OF_COSE, n = 0;
 	struct CMUnitTest *tests = arena_alloc(names, most * sizeof *tests);
 	struct row *rows = arena_alloc(names, most * sizeof *rows);
 	int failed;
@@ -653,9 +683,14 @@ main(void)
 	for (size_t i = 0; i < OF_CMS; i++) {
 		tests[n] = of_cms[i];
 		tests[n].setup_func = world_media_set;
-		tests[n++].initial_state = (void *)(uintptr_t)&world_forms[0].media;
+		tests[n++].initial_state = (void *)(uintptr_t)&forms[0].media;
 	}
-	for (const struct world_form *f = world_forms; f < world_forms + WORLD_FORMS; f++) {
+	for (size_t i = 0; i < OF_COSE; i++) {
+		tests[n] = of_cose[i];
+		tests[n].setup_func = world_media_set;
+		tests[n++].initial_state = (void *)(uintptr_t)&forms[2].media;
+	}
+	for (const struct form *f = forms; f < forms + FORMS; f++) {
 		for (size_t i = 0; i < GOODS; i++)
 			tests[n++] = (struct CMUnitTest){ arena_printf(names, "%s%s", goods[i].name,
 				                              f->suffix),
