@@ -117,7 +117,7 @@ datagram_bind(struct sockaddr_in6 *at, int *out)
 {
 	int yes = 1, fd = both_families();
 	socklen_t len = sizeof *at;
-	struct sockaddr_in6 bound;
+	struct sockaddr_in6 bound = { 0 };
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof yes) != 0 ||
 	    bind(fd, (const struct sockaddr *)at, sizeof *at) != 0 ||

@@ -125,10 +125,12 @@ touch(struct yoke *y, bool proven)
 static void
 expire(struct yokes *list, int64_t before)
 {
-	struct yoke *y;
+	struct yoke *next;
 
-	while ((y = TAILQ_FIRST(list)) != NULL && y->used_us < before)
+	for (struct yoke *y = TAILQ_FIRST(list); y != NULL && y->used_us < before; y = next) {
+		next = TAILQ_NEXT(y, order);
 		drop(y);
+	}
 }
 
 static void

@@ -100,7 +100,7 @@ parse_uri(const char *uri, enum datagram_names names, struct udp_registrar *out)
 	if (colon == NULL || (bracket != NULL && colon < bracket)) {
 		if (r.mode == UDP_STATELESS) /* 4.5.1: there is no default port for jpy */
 			return MST_E_CONFIG_VALUE;
-		strcat(authority, ":" COAPS_PORT);
+		memcpy(authority + strlen(authority), ":" COAPS_PORT, sizeof ":" COAPS_PORT);
 	}
 	if (datagram_address(authority, names, &r.at) != MST_OK || r.at.sin6_port == 0)
 		return MST_E_CONFIG_VALUE;

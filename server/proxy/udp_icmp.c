@@ -141,7 +141,8 @@ send_icmp6(
 	ip.ip6_plen = udp.uh_ulen;
 	ip.ip6_nxt = IPPROTO_UDP;
 	ip.ip6_hlim = 64;
-	sum_add(&sum, &ip.ip6_src, 32);
+	sum_add(&sum, &ip.ip6_src, sizeof ip.ip6_src);
+	sum_add(&sum, &ip.ip6_dst, sizeof ip.ip6_dst);
 	sum_add(&sum, &udp.uh_ulen, 2);
 	sum_add(&sum, &udp, sizeof udp);
 	sum_add(&sum, payload.ptr, payload.len);
