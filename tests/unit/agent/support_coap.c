@@ -149,7 +149,7 @@ send_tricky(struct talk *k, const struct message *m, uint8_t *p, size_t n)
 	uint8_t other[8] = { 0x62, 0x45, 0, 0, 0xab, 0xcd };
 
 	if (trick == COAP_TOY_SLOW)
-		usleep(50000);
+		usleep(100000);
 	if (trick == COAP_TOY_GARBAGE)
 		transmit(k, (const uint8_t *)"\x13\x37", 2);
 	if (trick == COAP_TOY_STRANGER) {

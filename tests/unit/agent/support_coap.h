@@ -54,7 +54,7 @@ enum coap_toy_trick {
 	COAP_TOY_ALWAYS_CONTINUE, /* 2.31 also to the last */
 	COAP_TOY_TOO_LARGE, /* 4.13 with a smaller block size, once */
 	COAP_TOY_NO_PONG, /* no word to a ping */
-	COAP_TOY_SLOW, /* 50 ms before each answer */
+	COAP_TOY_SLOW, /* 100 ms before each answer */
 	COAP_TOY_HANGS_UP, /* close_notify instead of an answer */
 };
 

@@ -393,13 +393,13 @@ static void
 slow_but_moving(void **state)
 {
 	struct coaps_request r = { false, "big", -1, -1, MST_NONE };
-	struct coaps_patience p = { 1500000, clock_mono_us() + SECONDS(30) };
+	struct coaps_patience p = { SECONDS(3), clock_mono_us() + SECONDS(30) };
 	struct coaps_client *c;
 	struct coaps_answer an;
 
 	(void)state;
 	start(COAP_TOY_SLOW);
-	toy.szx = 2; /* 47 pieces, 50 ms each */
+	toy.szx = 2; /* 47 pieces, 100 ms each */
 	c = opened();
 	assert_int_equal(coaps_exchange(c, a, &r, &p, LIMIT, &an), MST_OK);
 	assert_int_equal(an.body.len, 3000);
