@@ -54,8 +54,8 @@ SEED_DEVICES=()
 # eighth is worse than a device can be asked to bear.
 one_seed() { # SEED SERIAL
 	local d=$W/devices/$2 way port
-	local loss=$(($1 * 37 % 200)) others="$(($1 * 53 % 100)) $(($1 * 71 % 100)) $(($1 * 89 % 50))"
-	[ $(($1 % 8)) != 0 ] || loss=$((400 + $1 * 37 % 300))
+	local patience=60 loss=$(($1 * 37 % 200)) others="$(($1 * 53 % 100)) $(($1 * 71 % 100)) $(($1 * 89 % 50))"
+	[ $(($1 % 8)) != 0 ] || patience=25 loss=$((400 + $1 * 37 % 300))
 	case $(($1 % 3)) in
 	0) way=stateless port=${PORT[stateless_join]} ;;
 	1) way=stateful port=${PORT[stateful_join]} ;;
@@ -75,7 +75,7 @@ one_seed() { # SEED SERIAL
 		port=$(sed -n 's/.*join port \([0-9]*\) leads.*/\1/p' "$d/proxy.log")
 	fi
 	constrained "$2" "$port"
-	join "$2" 60
+	join "$2" "$patience"
 	echo "$?" >"$d/exit"
 	kill "${pids[@]}" 2>/dev/null
 	wait "${pids[@]}" 2>/dev/null
