@@ -182,13 +182,18 @@ send_icmp4(
 {
 	struct udphdr udp = quoted_udp(j, pledge, payload);
 	struct icmphdr icmp = { 0 };
-	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
+	struct iphdr ip;
 	uint8_t packet[sizeof icmp + sizeof ip + sizeof udp + QUOTE4];
 	struct mst_buf out = MST_BUF(packet);
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	struct sum ip_sum = { 0, false }, sum = { 0, false };
 
 	in_icmp4(what, &icmp);
+	memset(&ip, 0, sizeof ip);
+	ip.version = 4;
+	ip.ihl = 5;
+	ip.ttl = 64;
+	ip.protocol = IPPROTO_UDP;
 	memcpy(&to.sin_addr, &pledge->peer.sin6_addr.s6_addr[12], 4);
 	memcpy(&ip.saddr, &pledge->peer.sin6_addr.s6_addr[12], 4);
 	memcpy(&ip.daddr, &pledge->local.s6_addr[12], 4);
