@@ -685,6 +685,30 @@ claims_survive_the_wire(void **state)
 	assert_int_equal(env.claims.created_on, claims.created_on);
 }
 
+/* COSE-4: the RVR's certificates go along; a voucher's chain is protected, its root stays away. */
+static void
+both_are_signed_in_COSE(void **state)
+{
+	struct keys_request rq = good_rvr();
+	struct envelope env;
+	mst_span message, bare;
+
+	(void)state;
+	rq.media = MST_MEDIA_COSE_CBOR;
+	assert_int_equal(keys_call_wait(keys, &rq, arena, &message), MST_OK);
+	assert_int_equal(
+	    envelope_open(arena, rq.media, MST_VOUCHER_REQUEST, message, NULL, &env), MST_OK);
+	assert_true(mst_span_eq(env.claims.nonce, claims.nonce));
+	assert_true(mst_span_eq(env.claims.prior_request, claims.prior_request));
+	assert_true(cert_has_eku(env.signer, CERT_OID_CMC_RA));
+	rq = good_short();
+	rq.media = MST_MEDIA_COSE_CBOR;
+	assert_int_equal(keys_call_wait(keys, &rq, arena, &message), MST_OK);
+	assert_int_equal(envelope_open(arena, rq.media, MST_VOUCHER, message, NULL, &env), MST_OK);
+	assert_true(mst_span_eq(env.claims.pinned_cert, claims.pinned_cert));
+	assert_int_equal(envelope_strip(arena, rq.media, message, &bare), MST_OK);
+}
+
 static struct keys_request
 good_rollover(void)
 {
@@ -822,6 +846,7 @@ main(void)
 		ROW(refused_rvr, media_none, MEDIA_UNSUPPORTED),
 		GOOD(vouchers_of_both_slots_verify_with_openssl_cms),
 		GOOD(id_data_is_emitted_when_asked_CMS_2),
+		GOOD(both_are_signed_in_COSE),
 		ROW(refused_short, entry_zero, KEY_REFUSED),
 		ROW(refused_short, slot_rvr, KEY_REFUSED),
 		ROW(refused_short, slot_ca, KEY_REFUSED),
