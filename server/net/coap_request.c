@@ -333,11 +333,22 @@ take_body(struct reading *d, bool *complete)
 	return MST_OK;
 }
 
-/* RFC 7959 2.4, 3.3: POST's follow-ups bring no payload, only the number of the piece. */
+/*
+ * RFC 7959 2.4, 3.3: a follow-up brings no payload, only the number of the
+ * piece. A POST that brings one still wants a piece of an answer: carried out
+ * once more, its certificate would be thrown away (est.md M2).
+ */
 static bool
 is_follow_up(const struct reading *d)
 {
-	return d->q.block2.there && d->q.block2.num > 0 && d->m->payload.len == 0;
+	return d->q.block2.there && d->q.block2.num > 0 && (d->m->payload.len == 0 || !d->x->get);
+}
+
+/* The piece of an answer, and of a request at the same time: of none that could be meant. */
+static bool
+is_neither(const struct reading *d)
+{
+	return !d->x->get && d->q.block1.there && d->m->payload.len > 0;
 }
 
 static void
@@ -351,6 +362,11 @@ take_resource(struct reading *d)
 		return;
 	}
 	if (is_follow_up(d)) {
+		if (is_neither(d)) {
+			d->why = "a piece of a request that asks for the middle of its answer";
+			refuse(d, MST_E_COAP_BLOCK);
+			return;
+		}
 		d->x->block1.there = false;
 		if (coap_follow(d->x))
 			return;
