@@ -101,6 +101,16 @@ load_public(struct masa *m)
 	return e;
 }
 
+static bool
+is_rsa(struct masa *m, const char *slot)
+{
+	const STACK_OF(X509) *chain;
+	X509 *cert;
+
+	return keys_cert(m->keys, slot, &cert, &chain) == MST_OK &&
+	       EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA") == 1;
+}
+
 static mst_err
 make_policy(struct masa *m)
 {
@@ -120,7 +130,9 @@ make_policy(struct masa *m)
 		.id_data_products = c->id_data_products,
 		.id_data_count = c->id_data_count,
 		.slot_short = c->slot_short,
-		.slot_long = c->slot_long };
+		.slot_long = c->slot_long,
+		.rsa_short = is_rsa(m, c->slot_short),
+		.rsa_long = is_rsa(m, c->slot_long) };
 	if ((e = anchors_new(c->idevid_anchors_pem, c->idevid_crl_pem, &idevid)) != MST_OK)
 		return say(e, "IDevID anchors or their CRL cannot be read");
 	m->policy.idevid = idevid;

@@ -188,6 +188,20 @@ fill_entry(const struct masa_judge_in *in, const struct masa_rvr *r, struct masa
 	v->entry.source = in->source;
 }
 
+/* 8.4 step 14: what the pledge can read and the key can sign; 406 before anything is logged. */
+static mst_err
+judge_form(const struct masa_judge_in *in, const struct masa_rvr *r, struct masa_report *report)
+{
+	bool nonced = r->env.claims.nonce.ptr != NULL;
+	mst_err e = masa_accept_judge(in->accept, in->media);
+
+	if (e != MST_OK || in->media != MST_MEDIA_COSE_CBOR ||
+	    !(nonced ? in->policy->rsa_short : in->policy->rsa_long))
+		return e;
+	report->detail = "the voucher key is RSA, which COSE vouchers do not know";
+	return MST_E_MEDIA_ACCEPT;
+}
+
 mst_err
 masa_judge_rvr(const struct masa_judge_in *in, struct arena *a, struct masa_report *report,
     struct masa_verdict *out)
@@ -210,7 +224,7 @@ masa_judge_rvr(const struct masa_judge_in *in, struct arena *a, struct masa_repo
 	if (e != MST_OK)
 		return e;
 	/* 14: what the pledge can read, RFC 8995 5.6. */
-	if ((e = masa_accept_judge(in->accept, in->media)) != MST_OK ||
+	if ((e = judge_form(in, &r, report)) != MST_OK ||
 	    (e = masa_sha256(a, in->rvr, &v.entry.rvr_sha256)) != MST_OK ||
 	    /* AUD-5: the nonce as text, as it was used. */
 	    (e = envelope_nonce_text(a, &r.env.claims, &v.entry.nonce)) != MST_OK)

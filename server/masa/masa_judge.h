@@ -63,6 +63,7 @@ struct masa_policy {
 	const char *const *id_data_products;
 	size_t id_data_count;
 	const char *slot_short, *slot_long;
+	bool rsa_short, rsa_long; /* that slot's key is RSA: it signs nothing in COSE (COSE-2) */
 };
 
 /* issuer absent: by serial alone. MST_E_NOT_FOUND, MST_E_CONFLICT. */

@@ -198,6 +198,26 @@ two_of_one_key(void **state)
 	id_free(&twin);
 }
 
+/* 8.4 step 14: an RSA key signs CMS and JWS only; nothing is logged for what cannot be signed. */
+static void
+rsa_key(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_good(&w);
+	w.policy.rsa_long = true; /* of the other slot */
+	good(&w);
+	w.policy.rsa_short = true;
+	expect(world_judge(&w), MST_E_MEDIA_ACCEPT);
+	world_free(&w);
+	world_media = MST_MEDIA_CMS_JSON;
+	world_good(&w);
+	w.policy.rsa_short = true;
+	good(&w);
+	world_free(&w);
+}
+
 /* What the request puts above a customer's anchor is not verified, so it is not there. */
 static void
 above_the_anchor(void **state)
@@ -663,6 +683,7 @@ static const struct CMUnitTest of_cms[] = {
 static const struct CMUnitTest of_cose[] = {
 	{ "COSE-5 two certificates of the signing key: the registrar's", two_of_one_key, NULL, NULL,
 	    NULL },
+	{ "8.4-14 MEDIA_ACCEPT: a voucher key of RSA", rsa_key, NULL, NULL, NULL },
 };
 #define GOODS (sizeof goods / sizeof goods[0])
 #define OF_CMS (sizeof of_cms / sizeof of_cms[0])
