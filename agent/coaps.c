@@ -212,6 +212,9 @@ hear(struct coaps_client *c, int64_t until, struct coap_told *t)
 	mst_err e;
 
 	do {
+		/* RFC 8995 5.1: whoever never stops talking is left in time, too. */
+		if (clock_mono_us() >= until)
+			return MST_E_TIMEOUT;
 		e = coaps_dtls_receive(&c->dtls, until, c->room, &message);
 		if (e != MST_OK)
 			return e;
