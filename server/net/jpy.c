@@ -32,6 +32,7 @@ struct yoke { /* one pledge behind one proxy */
 	struct event *readable;
 	int64_t used_us;
 	bool proven;
+	bool shaken; /* the listener has sent an encrypted record */
 };
 TAILQ_HEAD(yokes, yoke);
 
@@ -110,13 +111,14 @@ drop(struct yoke *y)
 }
 
 static void
-touch(struct yoke *y, bool proven)
+touch(struct yoke *y, bool proven, bool shaken)
 {
 	struct jpy *j = y->jpy;
 
 	pthread_mutex_lock(&j->lock);
 	TAILQ_REMOVE(list_of(j, y), y, order);
 	y->proven = proven;
+	y->shaken = shaken;
 	y->used_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(list_of(j, y), y, order);
 	pthread_mutex_unlock(&j->lock);
@@ -192,6 +194,18 @@ proves(const struct yoke *y, mst_span record)
 	return y->proven || !is_verify_request(record);
 }
 
+/*
+ * RFC 6347 4.1: of an epoch after the first, so the handshake is over. One that
+ * merely began costs its sender nothing, and no alert tells how it ended.
+ */
+static bool
+shook(const struct yoke *y, mst_span record)
+{
+	if (is_alert(record))
+		return false;
+	return y->shaken || (record.len > 13 && (record.ptr[3] != 0 || record.ptr[4] != 0));
+}
+
 static void
 on_answer(evutil_socket_t fd, short what, void *arg)
 {
@@ -204,7 +218,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 		struct mst_buf out = { j->back, sizeof j->back, 0 };
 		struct mst_jpy m = { mst_span_of(y->header, y->header_len), mst_buf_span(&in) };
 
-		touch(y, proves(y, m.content));
+		touch(y, proves(y, m.content), shook(y, m.content));
 		if (mst_jpy_build(&m, &out) != MST_OK ||
 		    !datagram_send(j->fd, &y->proxy, mst_buf_span(&out)))
 			metric_add("muster_jpy_dropped_total", "reason=\"io.failed\"", 1);
@@ -237,7 +251,24 @@ count_of(const struct yokes *list, const struct datagram_path *from, struct yoke
 	return n;
 }
 
-/* Room for one more, at the cost of the oldest whose sender is not proven. */
+/* The one that has waited longest within a handshake; of this proxy, or (NULL) of any. */
+static struct yoke *
+stuck(const struct jpy *j, const struct datagram_path *from)
+{
+	int64_t before = clock_mono_us() - j->c.yield_ms * 1000;
+
+	for (struct yoke *y = TAILQ_FIRST(&j->proven); y != NULL && y->used_us < before;
+	     y = TAILQ_NEXT(y, order))
+		if (!y->shaken && (from == NULL || IN6_ARE_ADDR_EQUAL(&y->proxy.peer.sin6_addr,
+		                                       &from->peer.sin6_addr)))
+			return y;
+	return NULL;
+}
+
+/*
+ * Room for one more, at the cost of the oldest whose sender is not proven, else
+ * of one that has proven its address and then nothing more.
+ */
 static mst_err
 make_room(struct jpy *j, const struct datagram_path *from)
 {
@@ -245,13 +276,14 @@ make_room(struct jpy *j, const struct datagram_path *from)
 	long n = count_of(&j->fresh, from, &unproven) + count_of(&j->proven, from, &unused);
 
 	if (n >= j->c.per_proxy) {
-		if (unproven == NULL)
+		if (unproven == NULL && (unproven = stuck(j, from)) == NULL)
 			return MST_E_JPY_LIMIT_PROXY;
 		drop(unproven);
 	} else if (j->count >= j->c.connections) {
-		if (TAILQ_EMPTY(&j->fresh))
+		unproven = TAILQ_FIRST(&j->fresh);
+		if (unproven == NULL && (unproven = stuck(j, NULL)) == NULL)
 			return MST_E_JPY_LIMIT_TOTAL;
-		drop(TAILQ_FIRST(&j->fresh));
+		drop(unproven);
 	} else
 		return MST_OK;
 	metric_add("muster_jpy_dropped_total", "reason=\"jpy.evicted\"", 1);
@@ -305,7 +337,7 @@ take(struct jpy *j, const struct datagram_path *from, mst_span datagram)
 		    (e = add(j, from, m.header, &y)) != MST_OK)
 			return e;
 	}
-	touch(y, y->proven);
+	touch(y, y->proven, y->shaken);
 	y->proxy.ifindex = from->ifindex; /* routes may change under a session */
 	if (!datagram_send(y->fd, NULL, m.content) && !datagram_send(y->fd, NULL, m.content))
 		return MST_E_IO; /* the first may have told of an ICMP error from before */
@@ -336,6 +368,7 @@ defaults(struct jpy_config *c)
 	c->per_proxy = c->per_proxy != 0 ? c->per_proxy : 200;
 	c->idle_ms = c->idle_ms != 0 ? c->idle_ms : 360000;
 	c->fresh_ms = c->fresh_ms != 0 ? c->fresh_ms : 60000;
+	c->yield_ms = c->yield_ms != 0 ? c->yield_ms : 5000;
 	if (IN6_IS_ADDR_UNSPECIFIED(&c->listener.sin6_addr))
 		c->listener.sin6_addr = in6addr_loopback;
 	else if (IN6_IS_ADDR_V4MAPPED(&c->listener.sin6_addr) &&

@@ -9,8 +9,9 @@
  * A pledge not seen before must begin a DTLS handshake. Until the listener
  * has answered more than a HelloVerifyRequest, nobody knows that its sender
  * exists: such entries end early and give way to newer ones, so that forged
- * sources cannot shut real pledges out; so do those whose session has ended. Everything else is
- * dropped and counted, muster_jpy_dropped_total{reason}.
+ * sources cannot shut real pledges out; so do those whose session has ended,
+ * and, once they have been silent for yield_ms, those whose handshake never
+ * ended. Everything else is dropped and counted, muster_jpy_dropped_total{reason}.
  */
 #ifndef SERVER_NET_JPY_H
 #define SERVER_NET_JPY_H
@@ -25,6 +26,7 @@ struct jpy_config {
 	long per_proxy; /* per address of a proxy, 0: [200] */
 	long idle_ms; /* 0: [360000]; must be longer than the DTLS listener keeps a session */
 	long fresh_ms; /* of one whose sender is not proven, 0: [60000], beyond a retransmission */
+	long yield_ms; /* 0: [5000], beyond a retransmission in a handshake */
 };
 
 struct jpy;
