@@ -200,6 +200,7 @@ await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end
 	if (sleep_until(a, wake)) {
 		log_line(LOG_INFO_, "a link came up: no peer is waited for any longer");
 		tick.kind = MST_EV_LINK_UP;
+		agent_spares_due(a);
 	}
 	*act = (struct mst_pledge_action){ .kind = MST_ACT_WAIT, .until = until };
 	agent_found_peers(a, act);

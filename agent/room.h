@@ -23,6 +23,15 @@ struct peer {
 	bool refused; /* in this session, and asking again would not help */
 };
 
+/* A peer that was found when all numbers of the engine were taken. */
+struct spare {
+	char base[128]; /* empty: free */
+	unsigned found;
+	bool refused;
+	struct mst_pledge_peer due; /* its back-off, as the engine left it */
+};
+#define AGENT_SPARES 64 /* as many as discovery knows */
+
 struct agent;
 
 /*
@@ -69,6 +78,7 @@ struct agent {
 	struct arena *session; /* the anchors lent for a session */
 	uint8_t pvr[16384], scratch[32768], keep[65536], chain[32768];
 	struct peer peers[MST_PLEDGE_PEERS_MAX];
+	struct spare spares[AGENT_SPARES];
 	struct discovery *discovery;
 	struct link_watch links;
 
@@ -122,6 +132,8 @@ void agent_mark_refusal(
 bool agent_all_refused(const struct agent *a);
 /* What discovery has found or lost since; *act becomes the engine's latest word. */
 void agent_found_peers(struct agent *a, struct mst_pledge_action *act);
+/* A link came up, or a session begins: nobody is waited for any longer. */
+void agent_spares_due(struct agent *a);
 
 /* agent_words.c */
 void agent_log_step(

@@ -223,7 +223,12 @@ struct mst_pledge_peer {
 	int64_t backoff;
 };
 
-/* The engine. Read .cfg.mode and .state if you like; the rest is its own. */
+/*
+ * The engine. Read .cfg.mode and .state if you like; the rest is its own. But a
+ * number that is not there, nor under way, may be given to another peer: then
+ * its entry of .peers is exchanged for { .not_before = INT64_MIN }, or for what
+ * it was when that peer gave way itself, so that back-off belongs to peers.
+ */
 struct mst_pledge {
 	struct mst_pledge_config cfg; /* .mode becomes REPORT once KEEP is durable */
 	enum mst_pledge_state state;
