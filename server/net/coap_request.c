@@ -73,6 +73,26 @@ coap_assembly_drop(struct coap_session *s)
 	memset(u, 0, sizeof *u);
 }
 
+/*
+ * The largest of the others gives way, if it is larger than this one is to be:
+ * whoever opens sessions with certificates of his own making and fills each
+ * must not shut out the voucher-requests of all, which are small.
+ */
+static bool
+make_room(struct coap_session *s, size_t cap)
+{
+	struct coap_session *largest = NULL;
+
+	for (struct coap_session *o = s->coaps->sessions; o != NULL; o = o->next)
+		if (o != s && o->up.cap > (largest != NULL ? largest->up.cap : cap))
+			largest = o;
+	if (largest == NULL)
+		return false;
+	coap_count(s->coaps, "block_gave_way");
+	coap_assembly_drop(largest);
+	return true;
+}
+
 static mst_err
 grow(struct coap_session *s, size_t need)
 {
@@ -86,8 +106,9 @@ grow(struct coap_session *s, size_t need)
 	cap = cap < most ? cap : most;
 	if (cap <= u->cap)
 		return MST_OK;
-	if (c->assembled + cap - u->cap > (size_t)c->limits.body_total)
-		return MST_E_HTTP_OVERLOAD;
+	while (c->assembled + cap - u->cap > (size_t)c->limits.body_total)
+		if (!make_room(s, cap))
+			return MST_E_HTTP_OVERLOAD;
 	if ((bytes = realloc(u->bytes, cap)) == NULL)
 		return MST_E_NOMEM;
 	c->assembled += cap - u->cap;

@@ -100,6 +100,63 @@ m2_a_last_piece_that_wants_the_middle_is_not_carried_out(void **state)
 	coap_client_close(&c);
 }
 
+/* The first blocks of a request, all but the last; the code of the latest answer. */
+static unsigned
+begin_request(struct coap_client *c, unsigned blocks)
+{
+	static const uint8_t piece[1024];
+	struct coap_ask a = COAP_ASK_POST(SEN, 286, mst_span_of(piece, sizeof piece));
+	struct coap_got g;
+
+	for (unsigned i = 0; i < blocks; i++) {
+		a.block1 = (long)(i << 4 | 8 | 6);
+		coap_ask(c, &a, &g);
+	}
+	return g.m.code;
+}
+
+/* 35 kB a second from one host with made-up certificates kept every pledge from its voucher. */
+static void
+m5_who_holds_most_gives_way_to_who_needs_little(void **state)
+{
+	static const struct net_coaps_limits limits = { .body_total = 40000, .body_bytes = 16384 };
+	struct coap_client greedy[2], modest;
+	struct coap_world w;
+
+	(void)state;
+	coap_world_start(&w, &limits);
+	for (size_t i = 0; i < 2; i++) {
+		coap_client_open(&greedy[i], w.port, NULL);
+		assert_int_equal(begin_request(&greedy[i], 9), COAP_CONTINUE); /* 16384 each */
+	}
+	coap_client_open(&modest, w.port, NULL);
+	assert_int_equal(begin_request(&modest, 7), COAP_CONTINUE);
+	coap_client_close(&modest);
+	for (size_t i = 0; i < 2; i++)
+		coap_client_close(&greedy[i]);
+	coap_world_stop(&w);
+}
+
+/* Among equals the first ones stay: else nobody would ever get to the end. */
+static void
+m5_equals_do_not_give_way(void **state)
+{
+	static const struct net_coaps_limits limits = { .body_total = 2048 };
+	struct coap_client c[3];
+	struct coap_world w;
+
+	(void)state;
+	coap_world_start(&w, &limits);
+	for (size_t i = 0; i < 3; i++)
+		coap_client_open(&c[i], w.port, NULL);
+	assert_int_equal(begin_request(&c[0], 1), COAP_CONTINUE);
+	assert_int_equal(begin_request(&c[1], 1), COAP_CONTINUE);
+	assert_int_equal(begin_request(&c[2], 1), 503);
+	for (size_t i = 0; i < 3; i++)
+		coap_client_close(&c[i]);
+	coap_world_stop(&w);
+}
+
 int
 main(void)
 {
@@ -107,6 +164,8 @@ main(void)
 		cmocka_unit_test(m2_a_follow_up_with_its_payload_is_no_new_request),
 		cmocka_unit_test(m2_a_post_that_wants_the_middle_is_not_carried_out),
 		cmocka_unit_test(m2_a_last_piece_that_wants_the_middle_is_not_carried_out),
+		cmocka_unit_test(m5_who_holds_most_gives_way_to_who_needs_little),
+		cmocka_unit_test(m5_equals_do_not_give_way),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
