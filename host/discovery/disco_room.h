@@ -64,6 +64,8 @@ struct disco {
 
 	struct disco_sought sought[DISCO_WHAT_COUNT];
 	struct disco_found found[DISCO_FOUND_MAX];
+	int64_t new_since; /* a minute from then on */
+	unsigned new_count; /* has found so many that were not known */
 };
 
 /* disco.c */

@@ -13,6 +13,7 @@
 #define FIRST_PAUSE (8 * DISCO_SECOND) /* longer than a leisure */
 #define LAST_PAUSE (3600 * DISCO_SECOND) /* RFC 8995 4.1 */
 #define TTL_MOST (3600 * DISCO_SECOND)
+#define NEW_PER (60 * DISCO_SECOND)
 #define PER_SOURCE_MOST 8 /* one liar must not fill the table */
 
 /* What is asked for by CoAP, and where; NULL: not at all. */
@@ -91,8 +92,23 @@ forget(struct disco *d, struct disco_found *f)
 	report(d, f, true);
 }
 
+/*
+ * What is found is a line in the log, and a proxy opens a port for it: whoever
+ * announces peers that end at once gets no more of them than the table holds
+ * in each minute, which is how often floods come (RFC 8995 4.3).
+ */
+static bool
+is_too_often(struct disco *d, int64_t now)
+{
+	if (d->new_count == 0 || now - d->new_since >= NEW_PER) {
+		d->new_since = now;
+		d->new_count = 0;
+	}
+	return d->new_count++ >= DISCO_FOUND_MAX;
+}
+
 static const char *
-note(struct disco *d, const struct disco_found *new_)
+note(struct disco *d, const struct disco_found *new_, int64_t now)
 {
 	struct disco_found *free_ = NULL;
 	unsigned same_source = 0;
@@ -114,6 +130,8 @@ note(struct disco *d, const struct disco_found *new_)
 	}
 	if (free_ == NULL || same_source >= PER_SOURCE_MOST)
 		return "too_many";
+	if (is_too_often(d, now))
+		return "too_often";
 	*free_ = *new_;
 	report(d, free_, false);
 	return "found";
@@ -190,7 +208,7 @@ take_link(struct disco *d, enum disco_what what, const struct mst_link *l,
 	} else if (!registrar_place(&f, what, l, p->index)) {
 		return "malformed";
 	}
-	return note(d, &f);
+	return note(d, &f, now);
 }
 
 static const char *
@@ -279,7 +297,7 @@ take_objective(struct disco *d, const struct mst_grasp_objective *o, uint32_t tt
 	if (!place(&f, &a, o->port, p->index))
 		return "malformed";
 	f.expires = now + (ttl < TTL_MOST ? ttl : TTL_MOST);
-	return note(d, &f);
+	return note(d, &f, now);
 }
 
 void
