@@ -31,6 +31,7 @@ struct yoke { /* one pledge behind one proxy */
 	struct sockaddr_in6 self; /* its own end */
 	struct event *readable;
 	int64_t used_us;
+	int64_t answered_us; /* by the listener; what comes from outside may be anything */
 	bool proven;
 	bool shaken; /* the listener has sent an encrypted record */
 };
@@ -219,6 +220,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 		struct mst_jpy m = { mst_span_of(y->header, y->header_len), mst_buf_span(&in) };
 
 		touch(y, proves(y, m.content), shook(y, m.content));
+		y->answered_us = y->used_us;
 		if (mst_jpy_build(&m, &out) != MST_OK ||
 		    !datagram_send(j->fd, &y->proxy, mst_buf_span(&out)))
 			metric_add("muster_jpy_dropped_total", "reason=\"io.failed\"", 1);
@@ -251,18 +253,24 @@ count_of(const struct yokes *list, const struct datagram_path *from, struct yoke
 	return n;
 }
 
-/* The one that has waited longest within a handshake; of this proxy, or (NULL) of any. */
+/*
+ * The one that has heard nothing for longest within a handshake; of this proxy,
+ * or (NULL) of any. That it goes on sending says nothing.
+ */
 static struct yoke *
 stuck(const struct jpy *j, const struct datagram_path *from)
 {
 	int64_t before = clock_mono_us() - j->c.yield_ms * 1000;
+	struct yoke *out = NULL;
 
-	for (struct yoke *y = TAILQ_FIRST(&j->proven); y != NULL && y->used_us < before;
-	     y = TAILQ_NEXT(y, order))
-		if (!y->shaken && (from == NULL || IN6_ARE_ADDR_EQUAL(&y->proxy.peer.sin6_addr,
-		                                       &from->peer.sin6_addr)))
-			return y;
-	return NULL;
+	for (struct yoke *y = TAILQ_FIRST(&j->proven); y != NULL; y = TAILQ_NEXT(y, order))
+		if (!y->shaken && y->answered_us < before &&
+		    (from == NULL ||
+		        IN6_ARE_ADDR_EQUAL(&y->proxy.peer.sin6_addr, &from->peer.sin6_addr))) {
+			out = y;
+			before = y->answered_us;
+		}
+	return out;
 }
 
 /*
@@ -307,7 +315,7 @@ add(struct jpy *j, const struct datagram_path *from, mst_span header, struct yok
 	    getsockname(y->fd, (struct sockaddr *)&y->self, &len) == 0)
 		y->readable =
 		    event_new(net_loop_base(j->loop), y->fd, EV_READ | EV_PERSIST, on_answer, y);
-	y->used_us = clock_mono_us();
+	y->used_us = y->answered_us = clock_mono_us();
 	pthread_mutex_lock(&j->lock);
 	TAILQ_INSERT_TAIL(&j->fresh, y, order);
 	LIST_INSERT_HEAD(&j->buckets[bucket_of(j, from, header)], y, bucket);

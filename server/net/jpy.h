@@ -10,8 +10,8 @@
  * has answered more than a HelloVerifyRequest, nobody knows that its sender
  * exists: such entries end early and give way to newer ones, so that forged
  * sources cannot shut real pledges out; so do those whose session has ended,
- * and, once they have been silent for yield_ms, those whose handshake never
- * ended. Everything else is dropped and counted, muster_jpy_dropped_total{reason}.
+ * and, once the listener has been silent for yield_ms, those whose handshake
+ * never ended. Everything else is dropped and counted, muster_jpy_dropped_total{reason}.
  */
 #ifndef SERVER_NET_JPY_H
 #define SERVER_NET_JPY_H

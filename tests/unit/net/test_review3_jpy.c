@@ -215,6 +215,25 @@ JP_U5_handshakes_that_do_not_end_give_way_in_total(void **state)
 	end(&s);
 }
 
+/* Nor do they stay by going on to send something or other. */
+static void
+JP_U5_noise_does_not_keep_a_place(void **state)
+{
+	struct site s = { 0 };
+	int proxy;
+
+	(void)state;
+	begin(&s, (struct jpy_config){ .per_proxy = 1, .yield_ms = YIELD_MS });
+	proxy = proxy_at(&s, "127.0.0.1");
+	join(&s, proxy, MST_LIT("1"), SERVER_HELLO);
+	usleep(2 * YIELD_MS * 1000);
+	say(proxy, MST_LIT("1"), MST_LIT("noise"));
+	hear(&s, MST_LIT("noise"));
+	join(&s, proxy, MST_LIT("2"), SERVER_HELLO);
+	close(proxy);
+	end(&s);
+}
+
 static void
 JP_U5_a_session_does_not_give_way(void **state)
 {
@@ -263,6 +282,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(JP_U5_handshakes_that_do_not_end_give_way),
 		cmocka_unit_test(JP_U5_handshakes_that_do_not_end_give_way_in_total),
+		cmocka_unit_test(JP_U5_noise_does_not_keep_a_place),
 		cmocka_unit_test(JP_U5_a_session_does_not_give_way),
 		cmocka_unit_test(JP_U5_who_is_shaking_hands_now_does_not_give_way),
 	};
