@@ -529,6 +529,7 @@ set_defaults(struct net_coaps_limits *l)
 		.handshake_burst = 100,
 		.handshake_ms = 30000,
 		.idle_ms = 300000,
+		.yield_ms = 5000,
 		.body_bytes = 32768,
 		.body_total = 4 << 20,
 		.block_ms = 60000 };
@@ -542,6 +543,7 @@ set_defaults(struct net_coaps_limits *l)
 	DEFAULT(handshake_burst);
 	DEFAULT(handshake_ms);
 	DEFAULT(idle_ms);
+	DEFAULT(yield_ms);
 	DEFAULT(body_bytes);
 	DEFAULT(body_total);
 	DEFAULT(block_ms);

@@ -29,7 +29,6 @@
 #define SWEEP_MS 1000
 #define QUEUE_BYTES (1 << 20) /* of the socket */
 #define BATCH 64 /* datagrams in a row before other work of the loop has its turn */
-#define YIELD_S 5 /* so long idle, a session gives way when all places are taken */
 #define FORGERIES 128 /* brski.md 13.2: CCM_8 ends after 2^7 records that did not verify */
 #define SAY_PER_S 10 /* log lines about handshakes that failed */
 #define RECORD_HEADER 13
@@ -568,19 +567,40 @@ name_peer(struct dtls_session *s)
 	datagram_host(&real, s->source);
 }
 
-/* All places are taken: whoever has been silent longest goes, if for some seconds. */
+/*
+ * All places are taken, or (of not NULL) all of one source: whoever has been
+ * silent longest goes, if for some seconds. Behind a stateless proxy all
+ * pledges are one source, and who holds its places may be no pledge at all.
+ */
 static bool
-make_room(struct dtls *d)
+make_room(struct dtls *d, const struct origin *of)
 {
 	for (struct dtls_session *s = d->oldest; s != NULL; s = s->newer)
-		if (s->state == OPEN && s->pins == 0) {
-			if (now_ms() - s->seen_ms < YIELD_S * 1000)
+		if (s->state == OPEN && s->pins == 0 && (of == NULL || s->origin == of)) {
+			if (now_ms() - s->seen_ms < d->c.limits.yield_ms)
 				return false;
 			count(d, "muster_dtls_refused_total", "reason", "gave_way");
 			dtls_end(s);
 			return true;
 		}
 	return false;
+}
+
+/* Of the handshakes that do not end, the oldest gives way: they may be an attacker's. */
+static bool
+make_room_shaking(struct dtls *d, const struct origin *of)
+{
+	struct dtls_session *oldest = NULL;
+
+	for (struct dtls_session *s = d->oldest; s != NULL; s = s->newer)
+		if (s->state == SHAKING && (of == NULL || s->origin == of) &&
+		    (oldest == NULL || s->born_ms < oldest->born_ms))
+			oldest = s;
+	if (oldest == NULL || now_ms() - oldest->born_ms < d->c.limits.yield_ms)
+		return false;
+	count(d, "muster_dtls_refused_total", "reason", "gave_way");
+	end(oldest);
+	return true;
 }
 
 /* After the cookie, before the first costly step. NULL, or the limit that forbids it. */
@@ -590,18 +610,19 @@ admit(struct dtls *d, struct dtls_session *s)
 	const struct net_coaps_limits *l = &d->c.limits;
 	struct origin *o;
 
-	if (d->shaking >= l->handshakes)
-		return "handshakes";
-	if (d->sessions >= l->sessions && !make_room(d))
-		return "sessions";
+	/* First what is its own: whoever is refused for that costs nobody else a place. */
 	if ((o = origin_get(d, s->source)) == NULL)
 		return "memory";
-	if (o->sessions >= l->per_source)
-		return "sessions_per_source";
-	if (o->shaking >= l->handshakes_per_source)
-		return "handshakes_per_source";
 	if (o->milli_tokens < 1000)
 		return "handshake_rate";
+	if (o->sessions >= l->per_source && !make_room(d, o))
+		return "sessions_per_source";
+	if (o->shaking >= l->handshakes_per_source && !make_room_shaking(d, o))
+		return "handshakes_per_source";
+	if (d->shaking >= l->handshakes && !make_room_shaking(d, NULL))
+		return "handshakes";
+	if (d->sessions >= l->sessions && !make_room(d, NULL))
+		return "sessions";
 	o->milli_tokens -= 1000;
 	o->sessions++;
 	o->shaking++;

@@ -130,6 +130,7 @@ struct net_coaps_limits { /* zero: the default in brackets */
 	long handshake_rate, handshake_burst; /* [20] a second per source, [100] at once */
 	long handshake_ms; /* [30000] */
 	long idle_ms; /* [300000] */
+	long yield_ms; /* [5000] so long silent, a session gives way where a bound is reached */
 	long body_bytes; /* [32768] of a request or answer (CO-4) */
 	long body_total; /* [4194304] of all requests that are still in pieces */
 	long block_ms; /* [60000] until a request in pieces is forgotten */
