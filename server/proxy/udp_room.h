@@ -12,7 +12,8 @@
 #include "server/proxy/udp.h"
 #include "server/proxy/udp_header.h"
 
-#define UDP_KNOWN 16 /* registrars known at a time */
+/* Registrars known at a time: all of discovery, which tells of each once, and the configured. */
+#define UDP_KNOWN 68
 #define UDP_BATCH 32 /* datagrams per turn of the loop */
 
 enum udp_mode { UDP_STATEFUL, UDP_STATELESS };
