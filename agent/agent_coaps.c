@@ -85,6 +85,8 @@ fill(struct mst_pledge_event *ev, enum mst_resource what, const struct coaps_ans
 		.body = answer->body };
 	if (answer->code == 204 || answer->code == 205)
 		ev->status = 200;
+	else if (answer->code == 200 || answer->code == 202)
+		ev->status = 0; /* 2.00 is none, 2.02 is Deleted: neither what HTTP means by it */
 	if (is_delay(what, answer->code)) {
 		ev->status = 202;
 		ev->retry_after = answer->max_age < 0 ? 60 : answer->max_age;
