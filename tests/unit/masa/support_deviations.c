@@ -51,7 +51,7 @@ static void
 b06(struct world *w)
 {
 	w->rvr_signer = &pki.registrar_of_plain;
-	w->pvr.proximity_cert = span_der(w->a, pki.registrar_of_plain.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.registrar_of_plain.cert);
 	w->rvr_chain[2] = w->rvr_chain[1];
 	w->rvr_chain[1] = w->rvr_chain[0];
 	w->rvr_chain[0] = pki.plain.cert;
@@ -62,21 +62,21 @@ static void
 b07(struct world *w)
 {
 	w->rvr_signer = &pki.expired;
-	w->pvr.proximity_cert = span_der(w->a, pki.expired.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.expired.cert);
 }
 
 static void
 b08(struct world *w)
 {
 	w->rvr_signer = &pki.future;
-	w->pvr.proximity_cert = span_der(w->a, pki.future.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.future.cert);
 }
 
 static void
 b09(struct world *w)
 {
 	w->rvr_signer = &pki.weak;
-	w->pvr.proximity_cert = span_der(w->a, pki.weak.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.weak.cert);
 }
 
 static void
@@ -120,7 +120,7 @@ static void
 b14(struct world *w)
 {
 	w->rvr_signer = &pki.plain;
-	w->pvr.proximity_cert = span_der(w->a, pki.plain.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.plain.cert);
 }
 
 static void
@@ -351,7 +351,7 @@ b48(struct world *w)
 static void
 b49(struct world *w)
 {
-	w->pvr.proximity_cert = span_der(w->a, pki.other_registrar.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.other_registrar.cert);
 }
 
 static void
@@ -363,25 +363,25 @@ b50(struct world *w)
 static void
 b51(struct world *w)
 {
-	w->pvr.proximity_cert = span_der(w->a, pki.sibling_plain.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.sibling_plain.cert);
 }
 
 static void
 b52(struct world *w)
 {
-	w->pvr.proximity_cert = span_der(w->a, pki.expired.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.expired.cert);
 }
 
 static void
 b53(struct world *w)
 {
-	w->pvr.proximity_cert = span_der(w->a, pki.ca.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.ca.cert);
 }
 
 static void
 b54(struct world *w)
 {
-	w->pvr.proximity_cert = span_der(w->a, pki.registrar_of_root.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.registrar_of_root.cert);
 }
 
 static void
@@ -455,7 +455,7 @@ static void
 b65(struct world *w)
 {
 	w->policy.prior = MASA_PRIOR_OPTIONAL;
-	w->pvr.proximity_cert = span_der(w->a, pki.other_registrar.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.other_registrar.cert);
 }
 
 static void

@@ -5,10 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <openssl/ec.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,11 +12,6 @@
 
 struct pki pki;
 enum mst_media world_media = MST_MEDIA_CMS_JSON;
-const struct world_form world_forms[WORLD_FORMS] = {
-	{ MST_MEDIA_CMS_JSON, "" },
-	{ MST_MEDIA_JWS_JSON, ", JWS" },
-	{ MST_MEDIA_COSE_CBOR, ", COSE" },
-};
 
 int
 world_media_set(void **state)
@@ -29,161 +20,7 @@ world_media_set(void **state)
 	return 0;
 }
 
-static void
-add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *x;
-
-	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	x = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(x);
-	assert_int_equal(X509_add_ext(cert, x, -1), 1);
-	X509_EXTENSION_free(x);
-}
-
-static void
-add_name(X509_NAME *name, const char *field, const char *value)
-{
-	assert_int_equal(X509_NAME_add_entry_by_txt(
-	                     name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0),
-	    1);
-}
-
-static void
-add_extensions(X509 *cert, X509 *issuer, const struct id_spec *s)
-{
-	switch (s->kind) {
-	case ID_CA:
-		add_extension(cert, issuer, NID_basic_constraints, "critical,CA:TRUE");
-		add_extension(cert, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
-		break;
-	case ID_REGISTRAR:
-		add_extension(
-		    cert, issuer, NID_ext_key_usage, "1.3.6.1.5.5.7.3.28,serverAuth,clientAuth");
-		break;
-	case ID_PLAIN:
-		add_extension(cert, issuer, NID_ext_key_usage, "serverAuth,clientAuth");
-		break;
-	case ID_DEVICE: break;
-	}
-	if (s->flags & ID_CRL_URL)
-		add_extension(cert, issuer, NID_crl_distribution_points,
-		    "URI:http://crl.example.com/site.crl");
-	if (!(s->flags & ID_NO_SKI))
-		add_extension(cert, issuer, NID_subject_key_identifier, "hash");
-	if (!(s->flags & ID_NO_AKI) && s->issuer != NULL)
-		add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
-}
-
-struct id
-id_make(const struct id_spec *s)
-{
-	struct id id = { X509_new(), s->key };
-	X509 *issuer = s->issuer != NULL ? s->issuer->cert : id.cert;
-	uint8_t serial[8];
-	BIGNUM *bn;
-
-	assert_non_null(id.cert);
-	if (id.key == NULL)
-		id.key = EVP_EC_gen("P-256");
-	else
-		EVP_PKEY_up_ref(id.key);
-	assert_int_equal(RAND_bytes(serial, sizeof(serial)), 1);
-	serial[0] = (serial[0] & 0x3f) | 0x40;
-	bn = BN_bin2bn(serial, sizeof(serial), NULL);
-	BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(id.cert));
-	BN_free(bn);
-	X509_set_version(id.cert, 2);
-	X509_gmtime_adj(X509_getm_notBefore(id.cert), s->from != 0 ? s->from : -86400);
-	X509_gmtime_adj(X509_getm_notAfter(id.cert), s->until != 0 ? s->until : 365L * 86400);
-	add_name(X509_get_subject_name(id.cert), "O", "muster test");
-	add_name(X509_get_subject_name(id.cert), "CN", s->cn);
-	if (s->serial_number != NULL)
-		add_name(X509_get_subject_name(id.cert), "serialNumber", s->serial_number);
-	X509_set_issuer_name(id.cert, X509_get_subject_name(issuer));
-	X509_set_pubkey(id.cert, id.key);
-	add_extensions(id.cert, issuer, s);
-	assert_true(X509_sign(id.cert, s->issuer != NULL ? s->issuer->key : id.key,
-	                s->flags & ID_SHA1 ? EVP_sha1() : EVP_sha256()) > 0);
-	return id;
-}
-
-void
-id_free(struct id *id)
-{
-	X509_free(id->cert);
-	EVP_PKEY_free(id->key);
-	id->cert = NULL;
-	id->key = NULL;
-}
-
-static mst_span
-bio_take(struct arena *a, BIO *b)
-{
-	char *mem;
-	long n = BIO_get_mem_data(b, &mem);
-	mst_span s = arena_dup(a, mst_span_of(mem, (size_t)n));
-
-	BIO_free(b);
-	return s;
-}
-
-mst_span
-pem_of(struct arena *a, X509 *const *certs, size_t count)
-{
-	BIO *b = BIO_new(BIO_s_mem());
-
-	for (size_t i = 0; i < count; i++)
-		assert_int_equal(PEM_write_bio_X509(b, certs[i]), 1);
-	return bio_take(a, b);
-}
-
-mst_span
-pem_of_key(struct arena *a, EVP_PKEY *key)
-{
-	BIO *b = BIO_new(BIO_s_mem());
-
-	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0, NULL, NULL), 1);
-	return bio_take(a, b);
-}
-
-mst_span
-crl_of(struct arena *a, const struct id *ca, X509 *revoked, long life)
-{
-	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *t = X509_gmtime_adj(NULL, -3600);
-	BIO *b = BIO_new(BIO_s_mem());
-
-	X509_CRL_set_version(crl, 1);
-	X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert));
-	X509_CRL_set1_lastUpdate(crl, t);
-	if (revoked != NULL) {
-		X509_REVOKED *r = X509_REVOKED_new();
-
-		X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(revoked));
-		X509_REVOKED_set_revocationDate(r, t);
-		X509_CRL_add0_revoked(crl, r);
-	}
-	X509_gmtime_adj(t, life);
-	X509_CRL_set1_nextUpdate(crl, t);
-	ASN1_TIME_free(t);
-	assert_true(X509_CRL_sign(crl, ca->key, EVP_sha256()) > 0);
-	assert_int_equal(PEM_write_bio_X509_CRL(b, crl), 1);
-	X509_CRL_free(crl);
-	return bio_take(a, b);
-}
-
-mst_span
-span_der(struct arena *a, X509 *cert)
-{
-	mst_span s;
-
-	assert_int_equal(cert_der(a, cert, &s), MST_OK);
-	return s;
-}
-
-#define MAKE(...) id_make(&(struct id_spec){ __VA_ARGS__ })
+#define MAKE(...) id_make(&(struct id_spec){ .organization = "muster test", __VA_ARGS__ })
 
 static void
 make_factory(void)
@@ -256,7 +93,7 @@ world_good(struct world *w)
 	w->devices[0] = (struct masa_device){ .id = 1,
 		.serial = MST_LIT(SERIAL),
 		.idevid_issuer = issuer,
-		.idevid_cert = span_der(w->a, pki.device.cert),
+		.idevid_cert = der_of(w->a, pki.device.cert),
 		.product = "bulb",
 		.state = MASA_MADE };
 	assert_int_equal(
@@ -273,7 +110,7 @@ world_good(struct world *w)
 	w->pvr.serial = MST_LIT(SERIAL);
 	w->pvr.nonce_text = MST_LIT(NONCE);
 	w->pvr.nonce = MST_LIT("This is a nonce!");
-	w->pvr.proximity_cert = span_der(w->a, pki.registrar.cert);
+	w->pvr.proximity_cert = der_of(w->a, pki.registrar.cert);
 	w->pvr_signer = &pki.device;
 	mst_voucher_claims_init(&w->rvr, MST_VOUCHER_REQUEST);
 	w->rvr.assertion = MST_ASSERT_PROXIMITY;
@@ -304,7 +141,7 @@ world_nonceless(struct world *w)
 
 /* The byte so many from the end; of JSON a letter of the signature at its end. */
 static void
-damage(enum mst_media media, mst_span message, size_t at)
+damage_at(enum mst_media media, mst_span message, size_t at)
 {
 	uint8_t *p = (uint8_t *)(uintptr_t)message.ptr + message.len - at;
 
@@ -315,7 +152,7 @@ damage(enum mst_media media, mst_span message, size_t at)
 }
 
 static mst_span
-seal(struct world *w, const struct mst_voucher_claims *c, const struct id *signer,
+seal_of(struct world *w, const struct mst_voucher_claims *c, const struct id *signer,
     X509 *const *chain, size_t count, size_t flip_at)
 {
 	STACK_OF(X509) *more = sk_X509_new_null();
@@ -328,7 +165,7 @@ seal(struct world *w, const struct mst_voucher_claims *c, const struct id *signe
 	sk_X509_free(more);
 	copy = arena_dup(w->a, out);
 	if (flip_at != 0)
-		damage(w->media, copy, flip_at);
+		damage_at(w->media, copy, flip_at);
 	return copy;
 }
 
@@ -358,11 +195,11 @@ world_seal(struct world *w)
 	if (!w->no_prior) {
 		w->rvr.prior_request = w->prior;
 		if (w->prior.ptr == NULL)
-			w->rvr.prior_request = seal(w, &w->pvr, w->pvr_signer, w->pvr_chain,
+			w->rvr.prior_request = seal_of(w, &w->pvr, w->pvr_signer, w->pvr_chain,
 			    w->pvr_chain_count, w->flip_prior_at);
 	}
 	w->message =
-	    seal(w, &w->rvr, w->rvr_signer, w->rvr_chain, w->rvr_chain_count, w->flip_rvr_at);
+	    seal_of(w, &w->rvr, w->rvr_signer, w->rvr_chain, w->rvr_chain_count, w->flip_rvr_at);
 	if (w->media == MST_MEDIA_COSE_CBOR)
 		fill_bag(w);
 }

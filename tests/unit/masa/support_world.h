@@ -9,35 +9,10 @@
 #define TESTS_MASA_WORLD_H
 
 #include "server/masa/masa_judge.h"
+#include "tests/unit/registrar/support_id.h"
 
 #define SERIAL "JADA123456789"
 #define NONCE "VGhpcyBpcyBhIG5vbmNlIQ=="
-
-struct id { /* a certificate with its key */
-	X509 *cert;
-	EVP_PKEY *key;
-};
-enum id_kind { ID_CA, ID_REGISTRAR, ID_PLAIN, ID_DEVICE };
-struct id_spec {
-	enum id_kind kind;
-	const char *cn;
-	const char *serial_number; /* subject attribute; NULL: none */
-	const struct id *issuer; /* NULL: self-signed */
-	EVP_PKEY *key; /* NULL: a new P-256 key */
-	long from, until; /* seconds from now; 0, 0: -1 day .. +1 year */
-	int flags; /* ID_NO_SKI, ... */
-};
-#define ID_NO_SKI 1
-#define ID_SHA1 2
-#define ID_NO_AKI 4
-#define ID_CRL_URL 8
-struct id id_make(const struct id_spec *spec);
-void id_free(struct id *id);
-/* PEM of certificates, in the arena. */
-mst_span pem_of(struct arena *a, X509 *const *certs, size_t count);
-mst_span pem_of_key(struct arena *a, EVP_PKEY *key);
-/* A CRL of the CA naming revoked (NULL: nobody), nextUpdate in `life` seconds. PEM. */
-mst_span crl_of(struct arena *a, const struct id *ca, X509 *revoked, long life);
 
 /* Made once per program. */
 struct pki {
@@ -84,11 +59,6 @@ struct world {
  */
 extern enum mst_media world_media;
 int world_media_set(void **state);
-extern const struct world_form {
-	enum mst_media media;
-	const char *suffix; /* of a test's name */
-} world_forms[3];
-#define WORLD_FORMS 3
 void world_good(struct world *w); /* nonced, anonymous, with prior */
 void world_nonceless(struct world *w); /* customer 1, by TLS, with the site's root as anchor */
 /* Build the messages only: w->message. */
@@ -96,7 +66,6 @@ void world_seal(struct world *w);
 /* Build the messages and judge them. */
 mst_err world_judge(struct world *w);
 void world_free(struct world *w);
-mst_span span_der(struct arena *a, X509 *cert);
 
 /* One deviation and what it must be called. */
 struct deviation {

@@ -113,7 +113,7 @@ issue(void **state)
 	assert_true(mst_nonce_eq(
 	    env.claims.nonce_text, env.claims.nonce, MST_LIT(NONCE), MST_LIT("This is a nonce!")));
 	assert_true(mst_span_eq(env.claims.serial, MST_LIT(SERIAL)));
-	assert_true(mst_span_eq(env.claims.pinned_cert, span_der(w.a, pki.ca.cert)));
+	assert_true(mst_span_eq(env.claims.pinned_cert, der_of(w.a, pki.ca.cert)));
 	assert_true(env.claims.expires_on == MST_NO_TIME);
 	assert_int_equal(logged(), before + 1);
 	n = server_log(SERIAL, w.a, &entries);
@@ -377,7 +377,7 @@ nonceless_tls(void **state)
 	server_be(&w);
 	g = ask_world(&w, &(struct ask){ .client = &pki.registrar });
 	open_voucher(&w, &g, &server.long_id, &env);
-	assert_true(mst_span_eq(env.claims.pinned_cert, span_der(w.a, pki.root.cert)));
+	assert_true(mst_span_eq(env.claims.pinned_cert, der_of(w.a, pki.root.cert)));
 	n = server_log(SERIAL, w.a, &entries);
 	assert_string_equal(entries[n - 1].client, "tls:site");
 	world_free(&w);
@@ -859,7 +859,7 @@ static const struct CMUnitTest each_form[] = {
 #define EACH_FORM (sizeof each_form / sizeof each_form[0])
 
 static struct CMUnitTest
-in_form(struct arena *a, const struct CMUnitTest *t, const struct world_form *f)
+in_form(struct arena *a, const struct CMUnitTest *t, const struct form *f)
 {
 	return (struct CMUnitTest){ arena_printf(a, "%s%s", t->name, f->suffix), t->test_func,
 		world_media_set, NULL, (void *)(uintptr_t)&f->media };
@@ -869,7 +869,7 @@ int
 main(void)
 {
 	struct arena *a = arena_new(0);
-	size_t most = FIRST + WORLD_FORMS * (EACH_FORM + deviation_count) + LAST, n = 0;
+	size_t most = FIRST + FORMS * (EACH_FORM + deviation_count) + LAST, n = 0;
 	struct CMUnitTest *tests = arena_alloc(a, most * sizeof *tests);
 	struct row *rows = arena_alloc(a, most * sizeof *rows);
 	int failed;
@@ -877,9 +877,9 @@ main(void)
 	if (tests == NULL || rows == NULL)
 		return 1;
 	for (size_t i = 0; i < FIRST; i++)
-		tests[n++] = in_form(a, &first[i], &world_forms[0]);
-	for (const struct world_form *f = world_forms; f < world_forms + WORLD_FORMS; f++) {
-		for (size_t i = 0; f != world_forms && i < EACH_FORM; i++)
+		tests[n++] = in_form(a, &first[i], &forms[0]);
+	for (const struct form *f = forms; f < forms + FORMS; f++) {
+		for (size_t i = 0; f != forms && i < EACH_FORM; i++)
 			tests[n++] = in_form(a, &each_form[i], f);
 		for (size_t i = 0; i < deviation_count; i++) {
 			if ((deviations[i].flags & ON_WIRE) == 0)
@@ -892,7 +892,7 @@ main(void)
 		}
 	}
 	for (size_t i = 0; i < LAST; i++)
-		tests[n++] = in_form(a, &last[i], &world_forms[0]);
+		tests[n++] = in_form(a, &last[i], &forms[0]);
 	failed = _cmocka_run_group_tests("masa_handlers", tests, n, start, stop);
 	arena_free(a);
 	return failed;

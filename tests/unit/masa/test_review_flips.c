@@ -116,9 +116,9 @@ test_rvr(void **state)
 	assert_int_equal(world_judge(&r.w), MST_OK);
 	r.good = r.w.message;
 	r.want = r.w.verdict;
-	r.keys[0] = key_in(r.w.a, span_der(r.w.a, pki.registrar.cert));
-	r.keys[1] = key_in(r.w.a, span_der(r.w.a, pki.ca.cert));
-	r.keys[2] = key_in(r.w.a, span_der(r.w.a, pki.root.cert));
+	r.keys[0] = key_in(r.w.a, der_of(r.w.a, pki.registrar.cert));
+	r.keys[1] = key_in(r.w.a, der_of(r.w.a, pki.ca.cert));
+	r.keys[2] = key_in(r.w.a, der_of(r.w.a, pki.root.cert));
 	flips_are_refused(FLIPS_ONE_A_BYTE, r.good, judge_rvr, &r);
 	print_message(
 	    "flips: %zu of these were idle: the same voucher, a key of the true chain\n", r.same);

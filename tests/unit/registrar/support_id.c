@@ -79,8 +79,12 @@ add_extensions(X509 *cert, X509 *issuer, const struct id_spec *s)
 		add_extension(cert, issuer, NID_subject_alt_name, s->san);
 	if (s->masa_url != NULL)
 		add_masa_url(cert, s->masa_url);
-	add_extension(cert, issuer, NID_subject_key_identifier, "hash");
-	if (s->issuer != NULL)
+	if (s->flags & ID_CRL_URL)
+		add_extension(cert, issuer, NID_crl_distribution_points,
+		    "URI:http://crl.example.com/site.crl");
+	if (!(s->flags & ID_NO_SKI))
+		add_extension(cert, issuer, NID_subject_key_identifier, "hash");
+	if (!(s->flags & ID_NO_AKI) && s->issuer != NULL)
 		add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
 }
 
@@ -105,6 +109,8 @@ id_make(const struct id_spec *s)
 	X509_set_version(id.cert, 2);
 	X509_gmtime_adj(X509_getm_notBefore(id.cert), s->from != 0 ? s->from : -86400);
 	X509_gmtime_adj(X509_getm_notAfter(id.cert), s->until != 0 ? s->until : 365L * 86400);
+	if (s->organization != NULL)
+		add_name(X509_get_subject_name(id.cert), "O", s->organization);
 	add_name(X509_get_subject_name(id.cert), "CN", s->cn);
 	if (s->serial_number != NULL)
 		add_name(X509_get_subject_name(id.cert), "serialNumber", s->serial_number);
@@ -112,7 +118,7 @@ id_make(const struct id_spec *s)
 	X509_set_pubkey(id.cert, id.key);
 	add_extensions(id.cert, issuer, s);
 	assert_true(X509_sign(id.cert, s->issuer != NULL ? s->issuer->key : id.key,
-	                s->sha1 ? EVP_sha1() : EVP_sha256()) > 0);
+	                s->flags & ID_SHA1 ? EVP_sha1() : EVP_sha256()) > 0);
 	return id;
 }
 
@@ -155,7 +161,7 @@ pem_of_key(struct arena *a, EVP_PKEY *key)
 }
 
 mst_span
-crl_of(struct arena *a, const struct id *ca, X509 *revoked)
+crl_of(struct arena *a, const struct id *ca, X509 *revoked, long life)
 {
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *t = X509_gmtime_adj(NULL, -3600);
@@ -171,7 +177,7 @@ crl_of(struct arena *a, const struct id *ca, X509 *revoked)
 		X509_REVOKED_set_revocationDate(r, t);
 		X509_CRL_add0_revoked(crl, r);
 	}
-	X509_gmtime_adj(t, 3600);
+	X509_gmtime_adj(t, life);
 	X509_CRL_set1_nextUpdate(crl, t);
 	ASN1_TIME_free(t);
 	assert_true(X509_CRL_sign(crl, ca->key, EVP_sha256()) > 0);

@@ -14,21 +14,25 @@ enum id_kind { ID_CA, ID_REGISTRAR, ID_PLAIN, ID_DEVICE };
 struct id_spec {
 	enum id_kind kind;
 	const char *cn;
-	const char *serial_number; /* subject attribute; NULL: none */
+	const char *organization, *serial_number; /* subject attributes; NULL: none */
 	const char *masa_url; /* extension; NULL: none */
 	const char *san; /* as openssl.cnf writes it; NULL: none */
 	const struct id *issuer; /* NULL: self-signed */
 	EVP_PKEY *key; /* NULL: a new P-256 key */
 	long from, until; /* seconds from now; 0, 0: -1 day .. +1 year */
-	int sha1;
+	int flags; /* ID_SHA1, ... */
 };
+#define ID_NO_SKI 1
+#define ID_SHA1 2
+#define ID_NO_AKI 4
+#define ID_CRL_URL 8
 struct id id_make(const struct id_spec *spec);
 #define ID(...) id_make(&(struct id_spec){ __VA_ARGS__ })
 void id_free(struct id *id);
 mst_span pem_of(struct arena *a, X509 *const *certs, size_t count);
 mst_span pem_of_key(struct arena *a, EVP_PKEY *key);
-/* A CRL of the CA naming revoked (NULL: nobody). PEM. */
-mst_span crl_of(struct arena *a, const struct id *ca, X509 *revoked);
+/* A CRL of the CA naming revoked (NULL: nobody), nextUpdate in `life` seconds. PEM. */
+mst_span crl_of(struct arena *a, const struct id *ca, X509 *revoked, long life);
 mst_span der_of(struct arena *a, X509 *cert);
 /* The signer's certificate, then chain (NULL-ended list), go along. */
 mst_span seal(struct arena *a, enum mst_media media, const struct mst_voucher_claims *c,

@@ -141,7 +141,7 @@ make_certs(void)
 	    .from = -7200, .until = -60);
 	pki.listed = ID(.kind = ID_DEVICE, .cn = "d", .serial_number = "S-4", .issuer = &pki.maker);
 	pki.weak = ID(.kind = ID_DEVICE, .cn = "d", .serial_number = "S-5", .issuer = &pki.maker,
-	    .sha1 = 1);
+	    .flags = ID_SHA1);
 	pki.nameless = ID(.kind = ID_DEVICE, .cn = "d", .issuer = &pki.maker);
 	pki.masa_device = ID(.kind = ID_DEVICE, .cn = "d", .serial_number = "S-6",
 	    .issuer = &pki.maker, .masa_url = "masa.example");
@@ -335,7 +335,7 @@ test_crl(void **state)
 	struct manufacturer m = maker;
 
 	(void)state;
-	m.crl_pem = crl_of(a, &pki.maker, pki.listed.cert);
+	m.crl_pem = crl_of(a, &pki.maker, pki.listed.cert, 3600);
 	put(&m);
 	assert_int_equal(judge(a, &pki.listed, NULL).why, MST_E_TLS_IDEVID_REVOKED);
 	assert_int_equal(judge(a, &pki.device, NULL).class, TRUST_IDEVID);
@@ -433,7 +433,7 @@ test_crl_meanwhile(void **state)
 
 	(void)state;
 	assert_int_equal(connection(&pki.listed)->class, TRUST_IDEVID);
-	m.crl_pem = crl_of(a, &pki.maker, pki.listed.cert);
+	m.crl_pem = crl_of(a, &pki.maker, pki.listed.cert, 3600);
 	put(&m);
 	assert_int_equal(trust_judge(trust, &rq)->why, MST_E_TLS_IDEVID_REVOKED);
 	put(&maker);
