@@ -713,6 +713,22 @@ start_sweep(void *arg)
 	registrar_sweep_start(site.registrar_role);
 }
 
+/* A sweep takes a few of a manufacturer: the devices that other tests left go before. */
+static mst_err
+settle_all(struct db *db, void *arg)
+{
+	struct device *list;
+	size_t n;
+	mst_err e = device_list(db, site.a, DEVICE_VOUCHER, MST_NONE, 1000, &list, &n);
+
+	(void)arg;
+	for (size_t i = 0; e == MST_OK && i < n; i++) {
+		list[i].audit_verdict = 1;
+		e = device_save(db, &list[i]);
+	}
+	return e;
+}
+
 /* TEL-4: no report comes, the log is judged all the same. */
 static void
 test_sweep(void **state)
@@ -720,6 +736,7 @@ test_sweep(void **state)
 	const char *serial;
 
 	(void)state;
+	site_write(settle_all, NULL);
 	(void)with_voucher(&serial, N("TT="));
 	assert_int_equal(site_row(serial).audit_verdict, -1);
 	net_post(net_loop_at(site.net, 0), start_sweep, NULL);
