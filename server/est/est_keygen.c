@@ -129,7 +129,8 @@ est_keygen_body(struct arena *a, mst_span key, mst_span certs_only, const char *
 	*type = arena_printf(a, "multipart/mixed; boundary=%s", boundary);
 	if (*type == NULL)
 		return MST_E_NOMEM;
-	e = est_secret_new(a, MST_BASE64_LEN(key.len) + MST_BASE64_LEN(certs_only.len) + 3 * 256, &out);
+	e = est_secret_new(
+	    a, MST_BASE64_LEN(key.len) + MST_BASE64_LEN(certs_only.len) + 3 * 256, &out);
 	if (e == MST_OK)
 		e = put_part(&out, boundary, "application/pkcs8", key);
 	if (e == MST_OK)
