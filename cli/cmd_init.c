@@ -84,6 +84,8 @@ static const struct cli_option site_options[] = {
 	{ "ops", "ADDRESS", "metrics and health, on loopback (default: none)" },
 	{ "ca-key", "URI", "an existing key for the domain CA, e.g. pkcs11:..." },
 	{ "announce", "NAME", "announce the registrar by DNS-SD under this name" },
+	{ "coaps", "ADDRESS", "UDP address for constrained devices, \"[::]:5684\"" },
+	{ "jpy", "ADDRESS", "UDP address for stateless join proxies" },
 	{ "days", "N", "life of device certificates (default: 90)" },
 	{ NULL, NULL, NULL },
 };
@@ -99,6 +101,8 @@ site(struct cli *c)
 		.ops = cli_option(c, "ops"),
 		.ca_key = cli_option(c, "ca-key"),
 		.announce = cli_option(c, "announce"),
+		.coaps = cli_option(c, "coaps"),
+		.jpy = cli_option(c, "jpy"),
 		.days = cli_number(c, "days", 90, 1, 36500, &bad) };
 	mst_err e;
 

@@ -46,7 +46,7 @@ up(struct cli *c)
 	folder = folder[0] == '/' ? folder : arena_printf(c->a, "%s/%s", cwd, folder);
 	free(cwd);
 	cli_say(c, "making a factory, a site and ten devices ...");
-	if (!lab_make(&l, c, folder) || !lab_devices(&l, 1, 10))
+	if (!lab_make(&l, c, folder) || !lab_devices(&l, LAB_HTTPS, 1, 10))
 		return cli_fail(c, CLI_FAILED, "%s", l.why);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);

@@ -239,14 +239,14 @@ impostor_meet(struct lab *l, enum impostor_trick trick, const char *device, mst_
 
 	*code = "";
 	unlink(lab_path(l, config));
-	if (make_identity(l) && start(&m) && lab_agent_config(l, device, m.port)) {
+	if (make_identity(l) && start(&m) && lab_agent_config(l, LAB_HTTPS, device, m.port)) {
 		pid = lab_spawn(l, log, agent);
 		ok = play(&m, trick, old_voucher);
 	}
 	stop(&m);
 	lab_wait(pid);
 	unlink(lab_path(l, config));
-	if (!lab_agent_config(l, device, l->proxy_port))
+	if (!lab_agent_config(l, LAB_HTTPS, device, l->proxy_port))
 		return false;
 	*code = code_in(l, log);
 	return ok;

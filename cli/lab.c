@@ -215,8 +215,10 @@ make_proxy(struct lab *l)
 	           arena_printf(l->c->a,
 	               "state = \"state\"\n"
 	               "proxy {\n\tlisten = \"127.0.0.1:%d\"\n\tregistrar = \"127.0.0.1:%d\"\n"
-	               "\tmax_connections = 1000\n\tper_peer = 1000\n}\n",
-	               l->proxy_port, l->registrar_port));
+	               "\tmax_connections = 1000\n\tper_peer = 1000\n"
+	               "\tudp_listen = \"127.0.0.1:%d\"\n"
+	               "\tudp_registrar = \"jpy://127.0.0.1:%d\"\n}\n",
+	               l->proxy_port, l->registrar_port, l->join_port, l->jpy_port));
 }
 
 static bool
@@ -242,7 +244,10 @@ lab_make(struct lab *l, struct cli *c, const char *folder)
 		.registrar_port = lab_port(),
 		.proxy_port = lab_port(),
 		.site_ops_port = lab_port(),
-		.masa_ops_port = lab_port() };
+		.masa_ops_port = lab_port(),
+		.coaps_port = lab_port(),
+		.jpy_port = lab_port(),
+		.join_port = lab_port() };
 	struct init_factory f = { .folder = lab_path(l, "factory"),
 		.organization = "Acme Devices",
 		.listen = arena_printf(c->a, "127.0.0.1:%d", l->masa_port),
@@ -252,7 +257,9 @@ lab_make(struct lab *l, struct cli *c, const char *folder)
 		.organization = "Example Site",
 		.listen = arena_printf(c->a, "127.0.0.1:%d", l->registrar_port),
 		.hosts = "127.0.0.1 localhost",
-		.ops = arena_printf(c->a, "127.0.0.1:%d", l->site_ops_port) };
+		.ops = arena_printf(c->a, "127.0.0.1:%d", l->site_ops_port),
+		.coaps = arena_printf(c->a, "127.0.0.1:%d", l->coaps_port),
+		.jpy = arena_printf(c->a, "127.0.0.1:%d", l->jpy_port) };
 	static const char limits[] = "http {\n\tper_source = 4000\n}\n";
 
 	if (file_make_dir(folder, 0700) != MST_OK)
@@ -264,17 +271,18 @@ lab_make(struct lab *l, struct cli *c, const char *folder)
 }
 
 bool
-lab_agent_config(struct lab *l, const char *name, int port)
+lab_agent_config(struct lab *l, enum lab_way way, const char *name, int port)
 {
 	return put(l, arena_printf(l->c->a, "devices/%s/agent.conf", name),
 	    arena_printf(l->c->a,
 	        "state = \"state\"\nidevid_cert = \"idevid.pem\"\nidevid_key = \"idevid.key\"\n"
-	        "masa_anchors = \"%s/factory/voucher-ca.pem\"\nregistrars = { \"127.0.0.1:%d\" }\n",
-	        l->folder, port));
+	        "masa_anchors = \"%s/factory/voucher-ca.pem\"\nregistrars = { \"127.0.0.1:%d\" "
+	        "}\n%s",
+	        l->folder, port, way == LAB_COAPS ? "transport = \"coaps\"\n" : ""));
 }
 
 bool
-lab_devices(struct lab *l, int first, int last)
+lab_devices(struct lab *l, enum lab_way way, int first, int last)
 {
 	const char *const argv[] = { "muster", "idevid", "issue", "--batch",
 		lab_path(l, "serials.csv"), "--out", lab_path(l, "devices"), "--config",
@@ -292,7 +300,8 @@ lab_devices(struct lab *l, int first, int last)
 	if (lab_run(l, NULL, argv) != 0)
 		return fail(l, "idevid issue", last_line(l, "lab.log"));
 	for (int i = first; i <= last; i++)
-		if (!lab_agent_config(l, arena_printf(l->c->a, "DEVICE-%03d", i), l->proxy_port))
+		if (!lab_agent_config(l, way, arena_printf(l->c->a, "DEVICE-%03d", i),
+		        way == LAB_COAPS ? l->join_port : l->proxy_port))
 			return false;
 	return true;
 }

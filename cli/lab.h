@@ -17,6 +17,7 @@ struct lab {
 	struct cli *c;
 	const char *folder; /* absolute */
 	int masa_port, registrar_port, proxy_port, site_ops_port, masa_ops_port;
+	int coaps_port, jpy_port, join_port; /* UDP; join: of the stateless proxy */
 	pid_t running[LAB_PROCESSES];
 	int count;
 	char why[512]; /* words of the last failure */
@@ -29,10 +30,12 @@ bool lab_start(struct lab *l);
 /* End what was started, and wait for it. */
 void lab_stop(struct lab *l);
 
+enum lab_way { LAB_HTTPS, LAB_COAPS }; /* through which of the two join proxies */
+
 /* Issue IDevIDs for first..last as DEVICE-nnn by one batch, each with an agent configuration. */
-bool lab_devices(struct lab *l, int first, int last);
+bool lab_devices(struct lab *l, enum lab_way way, int first, int last);
 /* Configuration for a device whose IDevID lies in folder/devices/NAME already. */
-bool lab_agent_config(struct lab *l, const char *name, int port);
+bool lab_agent_config(struct lab *l, enum lab_way way, const char *name, int port);
 
 /* Run a program of ours to its end; its output goes to the file (NULL: to lab.log). The exit code,
  * -1 on trouble. */

@@ -168,6 +168,13 @@ init_factory(struct arena *a, const struct init_factory *f)
 	return e;
 }
 
+/* One option of a section, or nothing. */
+static const char *
+option(struct arena *a, const char *name, const char *value)
+{
+	return value == NULL ? "" : arena_printf(a, "\t%s = \"%s\"\n", name, value);
+}
+
 static const char *
 site_config(struct arena *a, const struct init_site *s)
 {
@@ -175,13 +182,13 @@ site_config(struct arena *a, const struct init_site *s)
 	    "# made by `muster init site`; see musterd.conf(5)\n"
 	    "state = \"state\"\n%s"
 	    "registrar {\n\tlisten = \"%s\"\n\tcert = \"registrar.pem\"\n\tkey = "
-	    "\"registrar.key\"\n%s}\n"
+	    "\"registrar.key\"\n%s%s%s}\n"
 	    "ca \"\" {\n\tcert = \"ca.pem\"\n\tkey = \"%s\"\n\torganization = \"%s\"\n"
 	    "\tprofile \"device\" {\n\t\tdays = %ld\n\t}\n}\n"
 	    "est {\n}\n",
-	    ops_section(a, s->ops), s->listen,
-	    s->announce != NULL ? arena_printf(a, "\tannounce = \"%s\"\n", s->announce) : "",
-	    or_file(s->ca_key, "ca.key"), s->organization, s->days != 0 ? s->days : 90);
+	    ops_section(a, s->ops), s->listen, option(a, "announce", s->announce),
+	    option(a, "coaps", s->coaps), option(a, "jpy", s->jpy), or_file(s->ca_key, "ca.key"),
+	    s->organization, s->days != 0 ? s->days : 90);
 }
 
 mst_err

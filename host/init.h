@@ -25,6 +25,7 @@ struct init_site {
 	const char *ops;
 	const char *ca_key; /* URI; NULL: a new file */
 	const char *announce; /* DNS-SD instance, or NULL */
+	const char *coaps, *jpy; /* for constrained devices: UDP addresses to listen on, or NULL */
 	long days; /* of device certificates; 0: 90 */
 };
 /* MST_E_CONFLICT when something is there already; init_why() has words. */
