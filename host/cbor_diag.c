@@ -168,7 +168,7 @@ put_float(struct printer *w, double v)
 		put_str(w, v < 0 ? "-Infinity" : "Infinity");
 		return;
 	}
-	if (fabs(v) < 1e15 && trunc(v) == v) {
+	if (fabs(v) < 1e15 && (double)(int64_t)v == v) {
 		snprintf(text, sizeof text, "%.1f", v);
 		put_str(w, text);
 		return;
