@@ -43,6 +43,11 @@ bool coap_client_try(struct coap_client *c, int port, const struct coap_client_o
 void coap_client_open(struct coap_client *c, int port, const struct coap_client_options *o);
 /* Ready for SSL_connect, which does not block. */
 void coap_client_prepare(struct coap_client *c, int port, const struct coap_client_options *o);
+/*
+ * A ClientHello, the same with its cookie, then silence whatever the server
+ * sends. SSL_set0_rbio to the writing BIO lets it go on.
+ */
+void coap_client_begin(struct coap_client *c, int port);
 void coap_client_close(struct coap_client *c);
 
 struct coap_sent { /* a message under construction */

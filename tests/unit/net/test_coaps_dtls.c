@@ -367,30 +367,6 @@ idle_sessions_end(void **state)
 	coap_world_stop(&w);
 }
 
-/* A ClientHello, the same with its cookie, then silence whatever the server sends. */
-static void
-begin_only(struct coap_client *c, int port)
-{
-	static const struct coap_client_options none;
-	struct pollfd p = { .events = POLLIN };
-	BIO *in = BIO_new(BIO_s_mem());
-	uint8_t verify[256];
-	ssize_t n;
-
-	assert_non_null(in);
-	coap_client_prepare(c, port, &none);
-	SSL_set0_rbio(c->ssl, in); /* it reads nothing but what is handed to it */
-	assert_int_equal(SSL_connect(c->ssl), -1);
-	p.fd = c->fd;
-	assert_int_equal(poll(&p, 1, 8000), 1);
-	n = recv(c->fd, verify, sizeof verify, 0);
-	assert_true(n > 25);
-	assert_int_equal(verify[13], 3); /* HelloVerifyRequest */
-	assert_int_equal(BIO_write(in, verify, (int)n), n);
-	assert_int_equal(SSL_connect(c->ssl), -1);
-	assert_int_equal(SSL_get_error(c->ssl, -1), SSL_ERROR_WANT_READ);
-}
-
 static void
 handshakes_end(void **state)
 {
@@ -401,7 +377,7 @@ handshakes_end(void **state)
 
 	(void)state;
 	coap_world_start(&w, &limits);
-	begin_only(&c, w.port);
+	coap_client_begin(&c, w.port);
 	wait_handshakes("failed", before + 1);
 	coap_client_close(&c);
 	coap_world_stop(&w);
