@@ -344,11 +344,14 @@ trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
 	snapshot_drop(s);
 }
 
+/* NULL allowed: a connection whose note found no memory has none when it ends. */
 static void
 note_free(void *p)
 {
 	struct note *n = p;
 
+	if (n == NULL)
+		return;
 	arena_free(n->arena);
 	free(n);
 }
@@ -416,8 +419,7 @@ trust_judge(struct trust *t, struct net_request *rq)
 		judge_again(db, peer->leaf, &clock, n);
 		return &n->verdict;
 	}
-	if (n != NULL)
-		peer->note_free(n);
+	note_free(n);
 	n = note_new(t, db, peer, &clock);
 	peer->note = n;
 	peer->note_free = note_free;
