@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,172 +16,11 @@
 #include <unistd.h>
 
 #include "host/log.h"
-#include "muster/jpy.h"
-#include "server/net/jpy.h"
+#include "tests/unit/net/support_jpy.h"
 #include "tests/unit/net/support_net.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define RECORD                                                                                     \
-	"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x01" /* a handshake record of epoch 0; then its type */
-#define HELLO MST_LIT(RECORD "\x01 client hello")
 #define VERIFY MST_LIT(RECORD "\x03 hello verify request")
-#define SERVER_HELLO MST_LIT(RECORD "\x02 server hello")
-
-struct site {
-	struct net *net;
-	struct jpy *jpy;
-	pthread_t thread;
-	int listener; /* plays the CoAPS listener */
-	int port;
-};
-
-static int
-udp(const char *from, int *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(from) };
-	struct timeval patience = { 10, 0 };
-	socklen_t len = sizeof at;
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	*port = ntohs(at.sin_port);
-	return fd;
-}
-
-/* A join proxy at that address. */
-static int
-proxy_at(const struct site *s, const char *from)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)s->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int unused, fd = udp(from, &unused);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
-static void *
-run(void *arg)
-{
-	assert_int_equal(net_run(arg), MST_OK);
-	return NULL;
-}
-
-static void
-begin(struct site *s, struct jpy_config c)
-{
-	char text[32];
-	int port;
-
-	s->listener = udp("127.0.0.1", &port);
-	snprintf(text, sizeof text, "0.0.0.0:%d", port); /* a wildcard: loopback is meant */
-	assert_int_equal(datagram_address(text, DATAGRAM_LITERAL, &c.listener), MST_OK);
-	c.listen = "127.0.0.1:0";
-	assert_int_equal(net_new(1, &s->net), MST_OK);
-	assert_int_equal(jpy_open(&c, s->net, &s->jpy, &s->port), MST_OK);
-	assert_int_equal(pthread_create(&s->thread, NULL, run, s->net), 0);
-}
-
-static void
-end(struct site *s)
-{
-	net_stop(s->net);
-	pthread_join(s->thread, NULL);
-	jpy_close(s->jpy);
-	net_free(s->net);
-	if (s->listener >= 0)
-		close(s->listener);
-}
-
-static void
-say(int proxy, mst_span header, mst_span content)
-{
-	uint8_t room[2000];
-	struct mst_buf out = MST_BUF(room);
-	struct mst_jpy m = { header, content };
-
-	assert_int_equal(mst_jpy_build(&m, &out), MST_OK);
-	assert_int_equal(send(proxy, room, out.len, 0), (ssize_t)out.len);
-}
-
-/* What the listener gets, and from whom. */
-static struct sockaddr_in
-hear(const struct site *s, mst_span content)
-{
-	struct sockaddr_in from;
-	socklen_t len = sizeof from;
-	uint8_t room[2000];
-	ssize_t n = recvfrom(s->listener, room, sizeof room, 0, (struct sockaddr *)&from, &len);
-
-	assert_int_equal(n, content.len);
-	assert_memory_equal(room, content.ptr, content.len);
-	assert_int_equal(from.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
-	return from;
-}
-
-static void
-answer(const struct site *s, const struct sockaddr_in *to, mst_span content)
-{
-	assert_int_equal(sendto(s->listener, content.ptr, content.len, 0,
-	                     (const struct sockaddr *)to, sizeof *to),
-	    (ssize_t)content.len);
-}
-
-static void
-get(int proxy, mst_span header, mst_span content)
-{
-	uint8_t room[2000];
-	ssize_t n = recv(proxy, room, sizeof room, 0);
-	struct mst_jpy m;
-
-	assert_true(n > 0);
-	assert_int_equal(mst_jpy_parse(mst_span_of(room, (size_t)n), &m), MST_OK);
-	assert_true(mst_span_eq(m.header, header));
-	assert_true(mst_span_eq(m.content, content));
-}
-
-/* A pledge whose sender the listener has proven. */
-static struct sockaddr_in
-join(const struct site *s, int proxy, mst_span header)
-{
-	struct sockaddr_in peer;
-
-	say(proxy, header, HELLO);
-	peer = hear(s, HELLO);
-	answer(s, &peer, SERVER_HELLO);
-	get(proxy, header, SERVER_HELLO);
-	return peer;
-}
-
-static bool
-silent(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 50) == 0;
-}
-
-static double
-dropped(const char *reason)
-{
-	char series[128];
-
-	snprintf(series, sizeof series, "muster_jpy_dropped_total{reason=\"%s\"} ", reason);
-	return world_metric(series);
-}
-
-/* Until the counter has moved by n since before. */
-static void
-until_dropped(const char *reason, double before, double n)
-{
-	for (int i = 0; i < 2000 && dropped(reason) < before + n; i++)
-		usleep(5000);
-	assert_true(dropped(reason) == before + n);
-}
 
 static void
 JP_U2_answers_come_under_the_same_header(void **state)
@@ -192,7 +30,7 @@ JP_U2_answers_come_under_the_same_header(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	say(proxy, MST_LIT("header"), HELLO);
 	peer = hear(&s, HELLO);
@@ -206,7 +44,7 @@ JP_U2_answers_come_under_the_same_header(void **state)
 	get(proxy, MST_LIT("header"), SERVER_HELLO);
 	get(proxy, MST_LIT("header"), MST_LIT("\x14"));
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -219,7 +57,7 @@ JP_U2_headers_are_peers_of_their_own(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	for (size_t i = 0; i < COUNT(headers); i++) {
 		peers[i] = join(&s, proxy, headers[i]);
@@ -231,7 +69,7 @@ JP_U2_headers_are_peers_of_their_own(void **state)
 		get(proxy, headers[i], headers[i].len != 0 ? headers[i] : MST_LIT("empty"));
 	}
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 /* 4.4: (IP_Jr, p_Jr, IP_R, p_Rj, H); proxies that choose the same header do not meet */
@@ -243,7 +81,7 @@ JP_U2_the_same_header_of_two_proxies_is_two_pledges(void **state)
 	int one, two, elsewhere;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	one = proxy_at(&s, "127.0.0.1");
 	two = proxy_at(&s, "127.0.0.1"); /* another port */
 	elsewhere = proxy_at(&s, "127.0.0.2");
@@ -260,7 +98,7 @@ JP_U2_the_same_header_of_two_proxies_is_two_pledges(void **state)
 	close(one);
 	close(two);
 	close(elsewhere);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -273,7 +111,7 @@ JP_U2_jpy_peer_names_the_proxy_behind_a_loopback_port(void **state)
 	int fd;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	fd = proxy_at(&s, "127.0.0.3");
 	at = join(&s, fd, MST_LIT("h"));
 	snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
@@ -284,7 +122,7 @@ JP_U2_jpy_peer_names_the_proxy_behind_a_loopback_port(void **state)
 	mapped.sin6_port ^= 1;
 	assert_false(jpy_peer(s.jpy, &mapped, &proxy));
 	close(fd);
-	end(&s);
+	site_end(&s);
 }
 
 struct bad {
@@ -329,7 +167,7 @@ bad_is_dropped_and_counted(void **state)
 	double before = dropped(bad->reason);
 	int proxy;
 
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	assert_int_equal(
 	    send(proxy, bad->datagram.ptr, bad->datagram.len, 0), (ssize_t)bad->datagram.len);
@@ -338,7 +176,7 @@ bad_is_dropped_and_counted(void **state)
 	assert_true(world_metric("\nmuster_jpy_connections ") == 0);
 	join(&s, proxy, MST_LIT("h")); /* and it goes on */
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -350,12 +188,12 @@ JP_U2_extra_elements_are_ignored(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	assert_int_equal(send(proxy, three, sizeof three - 1, 0), sizeof three - 1);
 	hear(&s, mst_span_of(three + 4, 14));
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -366,7 +204,7 @@ JP_U2_bound_per_proxy(void **state)
 	int proxy, other;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .connections = 10, .per_proxy = 3 });
+	site_begin(&s, (struct jpy_config){ .connections = 10, .per_proxy = 3 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	other = proxy_at(&s, "127.0.0.2");
 	join(&s, proxy, MST_LIT("1"));
@@ -378,7 +216,7 @@ JP_U2_bound_per_proxy(void **state)
 	join(&s, other, MST_LIT("4")); /* it is that proxy's limit alone */
 	close(proxy);
 	close(other);
-	end(&s);
+	site_end(&s);
 }
 
 /* A device that has joined says close_notify, the listener too: its place is free. */
@@ -391,7 +229,7 @@ JP_U2_an_ended_session_gives_way(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .per_proxy = 1 });
+	site_begin(&s, (struct jpy_config){ .per_proxy = 1 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	peer = join(&s, proxy, MST_LIT("1"));
 	say(proxy, MST_LIT("1"), alert); /* the pledge's own proves nothing: anybody can send it */
@@ -402,7 +240,7 @@ JP_U2_an_ended_session_gives_way(void **state)
 	get(proxy, MST_LIT("1"), alert);
 	join(&s, proxy, MST_LIT("2"));
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -413,7 +251,7 @@ JP_U2_bound_in_total(void **state)
 	int proxy[4];
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .connections = 3, .per_proxy = 2 });
+	site_begin(&s, (struct jpy_config){ .connections = 3, .per_proxy = 2 });
 	for (int i = 0; i < 4; i++) {
 		char from[16];
 
@@ -427,7 +265,7 @@ JP_U2_bound_in_total(void **state)
 	assert_true(silent(s.listener));
 	for (int i = 0; i < 4; i++)
 		close(proxy[i]);
-	end(&s);
+	site_end(&s);
 }
 
 static int
@@ -453,7 +291,7 @@ JP_U5_a_flood_of_hellos_costs_no_proven_pledge(void **state)
 	int proxy, fds;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .connections = 20, .per_proxy = 8 });
+	site_begin(&s, (struct jpy_config){ .connections = 20, .per_proxy = 8 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	peer = join(&s, proxy, MST_LIT("proven"));
 	fds = descriptors();
@@ -472,7 +310,7 @@ JP_U5_a_flood_of_hellos_costs_no_proven_pledge(void **state)
 	get(proxy, MST_LIT("proven"), MST_LIT("still here"));
 	join(&s, proxy, MST_LIT("and there is room"));
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static long
@@ -497,7 +335,7 @@ JP_U5_a_flood_of_garbage_leaves_memory_flat(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	for (int i = 0; i < 20000; i++) {
 		for (size_t k = 0; k < sizeof bytes; k++)
@@ -515,7 +353,7 @@ JP_U5_a_flood_of_garbage_leaves_memory_flat(void **state)
 	assert_true(resident_kb() - before < 4096);
 	assert_true(world_metric("\nmuster_jpy_connections ") <= 64);
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -533,14 +371,14 @@ JP_U2_what_is_idle_ends(void **state)
 	int proxy, fds;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .idle_ms = 300, .fresh_ms = 60000 });
+	site_begin(&s, (struct jpy_config){ .idle_ms = 300, .fresh_ms = 60000 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	fds = descriptors();
 	join(&s, proxy, MST_LIT("1"));
 	until_connections(0);
 	assert_int_equal(descriptors(), fds);
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -551,7 +389,7 @@ JP_U2_what_is_not_proven_ends_earlier(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ .idle_ms = 60000, .fresh_ms = 300 });
+	site_begin(&s, (struct jpy_config){ .idle_ms = 60000, .fresh_ms = 300 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	join(&s, proxy, MST_LIT("proven"));
 	say(proxy, MST_LIT("verify"), HELLO);
@@ -565,7 +403,7 @@ JP_U2_what_is_not_proven_ends_earlier(void **state)
 	(void)!recv(proxy, (char[100]){ 0 }, 100, 0);
 	until_connections(1);
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
@@ -577,7 +415,7 @@ JP_U5_survives_a_listener_that_is_not_there(void **state)
 	int proxy;
 
 	(void)state;
-	begin(&s, (struct jpy_config){ 0 });
+	site_begin(&s, (struct jpy_config){ 0 });
 	proxy = proxy_at(&s, "127.0.0.1");
 	assert_int_equal(getsockname(s.listener, (struct sockaddr *)&at, &len), 0);
 	close(s.listener);
@@ -591,7 +429,7 @@ JP_U5_survives_a_listener_that_is_not_there(void **state)
 	say(proxy, MST_LIT("h"), HELLO);
 	hear(&s, HELLO);
 	close(proxy);
-	end(&s);
+	site_end(&s);
 }
 
 static void
