@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client's half of RFC 7252's messages, pure: requests to bytes, datagrams
- * to responses. Spans point into the datagram.
+ * What a client says and is told in CoAP messages (muster/coap.h), pure:
+ * requests to bytes, datagrams to responses. Spans point into the datagram.
  */
 #ifndef AGENT_COAP_CODEC_H
 #define AGENT_COAP_CODEC_H
 
-#include "muster/span.h"
-
-enum coap_kind { COAP_KIND_CON, COAP_KIND_NON, COAP_KIND_ACK, COAP_KIND_RST };
+#include "muster/coap.h"
 
 #define COAP_TOKEN_LEN 2 /* of ours; DTLS is what keeps strangers out (RFC 7252 5.3.1) */
 #define COAP_METHOD_GET 1
@@ -17,35 +15,27 @@ enum coap_kind { COAP_KIND_CON, COAP_KIND_NON, COAP_KIND_ACK, COAP_KIND_RST };
 #define COAP_CODE_INCOMPLETE 408
 #define COAP_CODE_TOO_LARGE 413
 
-/* RFC 7959 2.2; there: the option was present. */
-struct coap_piece {
-	bool there, more;
-	unsigned szx;
-	uint32_t num;
-};
-#define COAP_PIECE_SIZE(szx) ((size_t)16 << (szx))
-
 struct coap_ask {
 	uint16_t mid;
 	uint8_t token[COAP_TOKEN_LEN];
 	unsigned method;
 	const char *path; /* ".well-known/brski/rv", at most 64 bytes */
 	int content_format, accept; /* -1: none */
-	struct coap_piece block1, block2;
+	struct mst_coap_block block1, block2;
 	mst_span payload;
 };
 /* Replaces the content of out. MST_E_SPACE, MST_E_USAGE. */
 MST_MUST_USE mst_err coap_ask_build(const struct coap_ask *q, struct mst_buf *out);
 
 struct coap_told {
-	enum coap_kind kind;
+	enum mst_coap_type kind;
 	unsigned code; /* 0: empty; 1 to 31: a request */
 	uint16_t mid;
 	mst_span token;
 	int content_format; /* -1: none */
 	int64_t max_age; /* -1: none */
 	mst_span etag; /* MST_NONE: none */
-	struct coap_piece block1, block2;
+	struct mst_coap_block block1, block2;
 	mst_span payload; /* empty where there is none */
 	bool refused; /* a critical option that is not understood (RFC 7252 5.4.1) */
 };
@@ -53,6 +43,6 @@ struct coap_told {
 MST_MUST_USE mst_err coap_told_parse(mst_span datagram, struct coap_told *out);
 
 /* An empty message: acknowledgement or reset. */
-void coap_empty_build(enum coap_kind kind, uint16_t mid, uint8_t out[4]);
+MST_MUST_USE mst_err coap_empty_build(enum mst_coap_type kind, uint16_t mid, struct mst_buf *out);
 
 #endif

@@ -59,9 +59,9 @@ szx_of(const struct coaps_options *o, unsigned *szx)
 {
 	if (o->fragment != 512 && o->fragment != 1024)
 		return false;
-	for (*szx = 0; COAP_PIECE_SIZE(*szx) < o->block;)
+	for (*szx = 0; mst_coap_block_size(*szx) < o->block;)
 		++*szx;
-	return COAP_PIECE_SIZE(*szx) == o->block && o->block <= COAPS_BLOCK_MAX &&
+	return mst_coap_block_size(*szx) == o->block && o->block <= COAPS_BLOCK_MAX &&
 	       o->block + OPTIONS_ROOM <= o->fragment;
 }
 
@@ -124,12 +124,13 @@ send_message(struct coaps_client *c, mst_span message)
 }
 
 static mst_err
-send_empty(struct coaps_client *c, enum coap_kind kind, uint16_t mid)
+send_empty(struct coaps_client *c, enum mst_coap_type kind, uint16_t mid)
 {
 	uint8_t bytes[4];
+	struct mst_buf out = MST_BUF(bytes);
+	mst_err e = coap_empty_build(kind, mid, &out);
 
-	coap_empty_build(kind, mid, bytes);
-	return send_message(c, mst_span_of(bytes, sizeof bytes));
+	return e == MST_OK ? send_message(c, mst_buf_span(&out)) : e;
 }
 
 /* RFC 7252 4.2: what of ours is under way. */
@@ -154,25 +155,25 @@ on_message(struct coaps_client *c, struct waiting *w, const struct coap_told *t,
 	mst_err e = MST_OK;
 
 	switch (t->kind) {
-	case COAP_KIND_RST:
+	case MST_COAP_RST:
 		if (t->mid == w->q->mid)
 			return coaps_fail(MST_E_UNREACHABLE, "the server has reset the request");
 		return MST_OK;
-	case COAP_KIND_ACK:
+	case MST_COAP_ACK:
 		if (t->mid != w->q->mid)
 			return MST_OK; /* of an earlier transmission */
 		w->acked = true;
 		break;
-	case COAP_KIND_CON:
+	case MST_COAP_CON:
 		/* 5.2.2: a separate answer; also when it comes again because our ACK was lost */
 		if (ours && !t->refused)
-			e = send_empty(c, COAP_KIND_ACK, t->mid);
+			e = send_empty(c, MST_COAP_ACK, t->mid);
 		else if (response && is_token(t->token, c->last_token))
-			e = send_empty(c, COAP_KIND_ACK, t->mid);
+			e = send_empty(c, MST_COAP_ACK, t->mid);
 		else
-			e = send_empty(c, COAP_KIND_RST, t->mid);
+			e = send_empty(c, MST_COAP_RST, t->mid);
 		break;
-	case COAP_KIND_NON: break;
+	case MST_COAP_NON: break;
 	}
 	if (e == MST_OK && ours && t->refused)
 		return coaps_fail(MST_E_HTTP_MALFORMED, "a critical option that is not understood");
@@ -271,12 +272,12 @@ ping(struct coaps_client *c, int64_t end_us)
 		mst_err e;
 
 		if ((e = first_timeout(&rto)) != MST_OK ||
-		    (e = send_empty(c, COAP_KIND_CON, mid)) != MST_OK)
+		    (e = send_empty(c, MST_COAP_CON, mid)) != MST_OK)
 			return e;
 		until = clock_mono_us() + rto;
 		until = until < end_us ? until : end_us;
 		while ((e = hear(c, until, &t)) == MST_OK)
-			if (t.mid == mid && (t.kind == COAP_KIND_RST || t.kind == COAP_KIND_ACK))
+			if (t.mid == mid && (t.kind == MST_COAP_RST || t.kind == MST_COAP_ACK))
 				return MST_OK;
 		if (e != MST_E_TIMEOUT)
 			return e;
@@ -329,13 +330,13 @@ static mst_err
 upload(struct exchange *x)
 {
 	mst_span body = x->r->body;
-	bool pieces = body.len > COAP_PIECE_SIZE(x->c->szx);
+	bool pieces = body.len > mst_coap_block_size(x->c->szx);
 	size_t offset = 0;
 	mst_err e;
 
 	for (;;) {
 		unsigned szx = x->c->szx;
-		size_t left = body.len - offset, size = COAP_PIECE_SIZE(szx);
+		size_t left = body.len - offset, size = mst_coap_block_size(szx);
 		bool more = left > size;
 
 		ask_again(x);
@@ -343,9 +344,9 @@ upload(struct exchange *x)
 			x->q.content_format = x->r->content_format;
 		if (pieces)
 			x->q.block1 =
-			    (struct coap_piece){ true, more, szx, (uint32_t)(offset / size) };
+			    (struct mst_coap_block){ true, more, szx, (uint32_t)(offset / size) };
 		if (!more) /* 2.4: how large the pieces of the answer may be */
-			x->q.block2 = (struct coap_piece){ true, false, szx, 0 };
+			x->q.block2 = (struct mst_coap_block){ true, false, szx, 0 };
 		x->q.payload = mst_span_of(
 		    body.len > 0 ? body.ptr + offset : (const uint8_t *)"", more ? size : left);
 		if ((e = step(x)) != MST_OK || !more)
@@ -376,8 +377,8 @@ download(struct exchange *x, struct mst_buf *body, int code, int content_format)
 	if (etag_len > 0)
 		memcpy(etag, x->t.etag.ptr, etag_len);
 	for (;;) {
-		const struct coap_piece *b = &x->t.block2;
-		size_t size = COAP_PIECE_SIZE(b->szx);
+		const struct mst_coap_block *b = &x->t.block2;
+		size_t size = mst_coap_block_size(b->szx);
 
 		if ((size_t)b->num * size != body->len ||
 		    (b->more ? x->t.payload.len != size : x->t.payload.len > size))
@@ -389,7 +390,7 @@ download(struct exchange *x, struct mst_buf *body, int code, int content_format)
 			return MST_OK;
 		ask_again(x);
 		x->q.block2 =
-		    (struct coap_piece){ true, false, b->szx, (uint32_t)(body->len / size) };
+		    (struct mst_coap_block){ true, false, b->szx, (uint32_t)(body->len / size) };
 		if ((e = step(x)) != MST_OK)
 			return e;
 		if ((int)x->t.code != code)

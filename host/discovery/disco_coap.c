@@ -7,16 +7,6 @@
 
 #include "muster/linkformat.h"
 
-/* RFC 7252 12.2 */
-enum {
-	OPTION_URI_HOST = 3,
-	OPTION_URI_PORT = 7,
-	OPTION_URI_PATH = 11,
-	OPTION_CONTENT_FORMAT = 12,
-	OPTION_URI_QUERY = 15,
-	OPTION_ACCEPT = 17,
-};
-
 /* ---- reading ---- */
 
 static bool
@@ -44,9 +34,7 @@ number_read(struct disco_message *m, unsigned number, mst_span v, bool *there, u
 		return;
 	}
 	*there = true;
-	*out = 0;
-	for (size_t i = 0; i < v.len; i++)
-		*out = *out << 8 | v.ptr[i];
+	*out = mst_coap_uint(v);
 }
 
 /* at: how many Uri-Path options came before. */
@@ -54,144 +42,79 @@ static mst_err
 option_read(struct disco_message *m, unsigned number, mst_span v, unsigned *at)
 {
 	switch (number) {
-	case OPTION_URI_PATH:
+	case MST_COAP_URI_PATH:
 		m->well_known_core = *at == 0   ? is_text(v, ".well-known")
 		                     : *at == 1 ? m->well_known_core && is_text(v, "core")
 		                                : false;
 		++*at;
 		return MST_OK;
-	case OPTION_URI_QUERY: return query_add(m, v);
-	case OPTION_ACCEPT: number_read(m, number, v, &m->accept, &m->accept_cf); return MST_OK;
-	case OPTION_CONTENT_FORMAT:
+	case MST_COAP_URI_QUERY: return query_add(m, v);
+	case MST_COAP_ACCEPT: number_read(m, number, v, &m->accept, &m->accept_cf); return MST_OK;
+	case MST_COAP_CONTENT_FORMAT:
 		number_read(m, number, v, &m->format, &m->format_cf);
 		return MST_OK;
-	case OPTION_URI_HOST:
-	case OPTION_URI_PORT: return MST_OK; /* 5.10.1: whatever led here */
+	case MST_COAP_URI_HOST:
+	case MST_COAP_URI_PORT: return MST_OK; /* 5.10.1: whatever led here */
 	default: m->critical = m->critical || (number & 1) != 0; return MST_OK;
 	}
-}
-
-/* 3.1: the extended form of a delta or a length, at *at; false when it is cut or reserved. */
-static bool
-extend(mst_span d, size_t *at, unsigned *n)
-{
-	size_t more = *n == 13 ? 1 : *n == 14 ? 2 : 0;
-
-	if (*n == 15 || d.len - *at < more)
-		return false;
-	if (more == 1)
-		*n = 13u + d.ptr[*at];
-	else if (more == 2)
-		*n = 269u + (unsigned)(d.ptr[*at] << 8 | d.ptr[*at + 1]);
-	*at += more;
-	return true;
-}
-
-/* From behind the token to the payload marker or the end. */
-static mst_err
-options_read(struct disco_message *m, mst_span d, size_t *at)
-{
-	unsigned number = 0, paths = 0;
-	mst_err e = MST_OK;
-
-	while (e == MST_OK && *at < d.len && d.ptr[*at] != 0xff) {
-		unsigned delta = d.ptr[*at] >> 4, len = d.ptr[*at] & 15;
-
-		++*at;
-		if (!extend(d, at, &delta) || !extend(d, at, &len) || len > d.len - *at ||
-		    (number += delta) > UINT16_MAX)
-			return MST_E_LINKFORMAT;
-		e = option_read(m, number, mst_span_of(d.ptr + *at, len), &paths);
-		*at += len;
-	}
-	m->well_known_core = m->well_known_core && paths == 2;
-	return e;
 }
 
 mst_err
 disco_message_read(mst_span d, struct disco_message *out)
 {
-	size_t at = 4;
-	mst_err e;
+	unsigned number, paths = 0;
+	struct mst_coap_reader r;
+	struct mst_coap m;
+	mst_span value;
+	mst_err e = MST_OK;
+	bool header;
 
-	if (d.len < 4 || d.len > DISCO_DATAGRAM || d.ptr[0] >> 6 != 1 || (d.ptr[0] & 15) > 8)
-		return MST_E_LINKFORMAT; /* RFC 7252 3: an unknown version MUST be ignored */
+	if (d.len > DISCO_DATAGRAM || mst_coap_parse(d, &m, &header) != MST_OK)
+		return MST_E_LINKFORMAT;
 	memset(out, 0, sizeof *out);
-	out->type = (enum disco_type)(d.ptr[0] >> 4 & 3);
-	out->code = d.ptr[1];
-	out->mid = (uint16_t)(d.ptr[2] << 8 | d.ptr[3]);
-	out->token_len = d.ptr[0] & 15;
-	if (d.len < at + out->token_len || (out->code == 0 && d.len != 4)) /* 4.1 */
-		return MST_E_LINKFORMAT;
-	memcpy(out->token, d.ptr + at, out->token_len);
-	at += out->token_len;
-	if ((e = options_read(out, d, &at)) != MST_OK || at == d.len)
-		return e;
-	if (++at == d.len) /* 3: a marker without payload MUST be a format error */
-		return MST_E_LINKFORMAT;
-	out->payload_len = d.len - at;
-	memcpy(out->payload, d.ptr + at, out->payload_len);
-	return MST_OK;
+	out->type = m.type;
+	out->code = m.code;
+	out->mid = m.mid;
+	out->token_len = m.token.len;
+	out->payload_len = m.payload.len;
+	if (m.token.len > 0)
+		memcpy(out->token, m.token.ptr, m.token.len);
+	if (m.payload.len > 0)
+		memcpy(out->payload, m.payload.ptr, m.payload.len);
+	mst_coap_options(&m, &r);
+	while (e == MST_OK && mst_coap_next(&r, &number, &value))
+		e = option_read(out, number, value, &paths);
+	out->well_known_core = out->well_known_core && paths == 2;
+	return e;
 }
 
 /* ---- writing ---- */
 
-static mst_err
-put_head(struct mst_buf *out, enum disco_type type, uint8_t code, uint16_t mid, mst_span token)
-{
-	uint8_t head[4] = { (uint8_t)(0x40 | (unsigned)type << 4 | token.len), code,
-		(uint8_t)(mid >> 8), (uint8_t)mid };
-	mst_err e = mst_buf_put(out, mst_span_of(head, sizeof head));
-
-	return e == MST_OK && token.len > 0 ? mst_buf_put(out, token) : e;
-}
-
-/* 3.1; ours are closer than 13 to one another and shorter than 269. */
-static mst_err
-put_option(struct mst_buf *out, unsigned *last, unsigned number, mst_span value)
-{
-	unsigned delta = number - *last;
-	uint8_t head[2] = { (uint8_t)(delta << 4 | (value.len < 13 ? value.len : 13)),
-		(uint8_t)(value.len - 13) };
-	mst_err e;
-
-	if (delta >= 13 || value.len >= 269)
-		return MST_E_USAGE;
-	if ((e = mst_buf_put(out, mst_span_of(head, value.len < 13 ? 1 : 2))) != MST_OK)
-		return e;
-	*last = number;
-	return mst_buf_put(out, value);
-}
-
 mst_err
 disco_message_ask(uint16_t mid, mst_span token, mst_span query, struct mst_buf *out)
 {
-	unsigned last = 0;
-	mst_err e;
+	struct mst_coap_writer w;
 
 	out->len = 0;
-	if ((e = put_head(out, DISCO_NON, DISCO_GET, mid, token)) != MST_OK ||
-	    (e = put_option(out, &last, OPTION_URI_PATH, MST_LIT(".well-known"))) != MST_OK ||
-	    (e = put_option(out, &last, OPTION_URI_PATH, MST_LIT("core"))) != MST_OK)
-		return e;
-	return put_option(out, &last, OPTION_URI_QUERY, query);
+	mst_coap_put_head(&w, out, MST_COAP_NON, DISCO_GET, mid, token);
+	mst_coap_put_option(&w, MST_COAP_URI_PATH, MST_LIT(".well-known"));
+	mst_coap_put_option(&w, MST_COAP_URI_PATH, MST_LIT("core"));
+	mst_coap_put_option(&w, MST_COAP_URI_QUERY, query);
+	return w.err;
 }
 
 mst_err
-disco_message_answer(enum disco_type type, uint8_t code, uint16_t mid, mst_span token,
+disco_message_answer(enum mst_coap_type type, unsigned code, uint16_t mid, mst_span token,
     mst_span payload, struct mst_buf *out)
 {
-	static const uint8_t cf[] = { MST_LINK_CF };
-	unsigned last = 0;
-	mst_err e;
+	struct mst_coap_writer w;
 
 	out->len = 0;
-	e = put_head(out, type, code, mid, token);
-	if (e == MST_OK && code == DISCO_CONTENT)
-		e = put_option(out, &last, OPTION_CONTENT_FORMAT, mst_span_of(cf, sizeof cf));
-	if (e == MST_OK && payload.len > 0 && (e = mst_buf_put_byte(out, 0xff)) == MST_OK)
-		e = mst_buf_put(out, payload);
-	return e;
+	mst_coap_put_head(&w, out, type, code, mid, token);
+	if (code == DISCO_CONTENT)
+		mst_coap_put_uint(&w, MST_COAP_CONTENT_FORMAT, MST_LINK_CF);
+	mst_coap_put_payload(&w, payload);
+	return w.err;
 }
 
 /* ---- judging ---- */
@@ -286,7 +209,7 @@ links(const struct disco_scene *s, const struct disco_message *m, struct mst_buf
 }
 
 /* The code of an answer to a GET that was understood as far as this; 0: go on. */
-static uint8_t
+static unsigned
 refusal(const struct disco_message *m)
 {
 	if (m->critical)
@@ -302,18 +225,18 @@ static enum disco_verdict
 reset(const struct disco_message *m, struct mst_buf *out)
 {
 	/* 4.2: a CON that makes no sense is rejected by a matching Reset */
-	return m->type == DISCO_CON &&
-	               disco_message_answer(DISCO_RST, 0, m->mid, MST_NONE, MST_NONE, out) == MST_OK
+	return m->type == MST_COAP_CON && disco_message_answer(MST_COAP_RST, 0, m->mid, MST_NONE,
+	                                      MST_NONE, out) == MST_OK
 	           ? DISCO_RESET
 	           : DISCO_DROP_NOT_REQUEST;
 }
 
 static enum disco_verdict
-unicast_refuse(const struct disco_message *m, uint8_t code, uint16_t mid, struct mst_buf *out)
+unicast_refuse(const struct disco_message *m, unsigned code, uint16_t mid, struct mst_buf *out)
 {
-	bool ack = m->type == DISCO_CON;
+	bool ack = m->type == MST_COAP_CON;
 
-	if (disco_message_answer(ack ? DISCO_ACK : DISCO_NON, code, ack ? m->mid : mid,
+	if (disco_message_answer(ack ? MST_COAP_ACK : MST_COAP_NON, code, ack ? m->mid : mid,
 	        mst_span_of(m->token, m->token_len), MST_NONE, out) != MST_OK)
 		return DISCO_DROP_UNKNOWN;
 	return DISCO_REFUSE;
@@ -323,8 +246,9 @@ enum disco_verdict
 disco_judge(const struct disco_scene *s, mst_span datagram, uint16_t mid, struct disco_message *m,
     struct mst_buf *out)
 {
-	uint8_t room[1024], code;
+	uint8_t room[1024];
 	struct mst_buf payload = MST_BUF(room);
+	unsigned code;
 	bool ack;
 
 	/* DI-7; a unicast request of another source could have anybody's address in it */
@@ -332,9 +256,9 @@ disco_judge(const struct disco_scene *s, mst_span datagram, uint16_t mid, struct
 		return DISCO_DROP_SOURCE;
 	if (disco_message_read(datagram, m) != MST_OK)
 		return DISCO_DROP_MALFORMED;
-	if (m->code == 0 || m->code >= 0x20 || m->type == DISCO_ACK || m->type == DISCO_RST)
+	if (m->code == 0 || m->code >= 100 || m->type == MST_COAP_ACK || m->type == MST_COAP_RST)
 		return s->multicast ? DISCO_DROP_NOT_REQUEST : reset(m, out);
-	if (s->multicast && m->type != DISCO_NON)
+	if (s->multicast && m->type != MST_COAP_NON)
 		return DISCO_DROP_CONFIRMABLE;
 	if ((code = refusal(m)) != 0)
 		return s->multicast ? DISCO_DROP_UNKNOWN : unicast_refuse(m, code, mid, out);
@@ -342,9 +266,10 @@ disco_judge(const struct disco_scene *s, mst_span datagram, uint16_t mid, struct
 		return DISCO_DROP_FILTERED; /* more offers than fit: DISCO_OFFERS_MAX forbids it */
 	if (payload.len == 0 && s->multicast)
 		return DISCO_DROP_FILTERED;
-	ack = m->type == DISCO_CON;
-	if (disco_message_answer(ack ? DISCO_ACK : DISCO_NON, DISCO_CONTENT, ack ? m->mid : mid,
-	        mst_span_of(m->token, m->token_len), mst_buf_span(&payload), out) != MST_OK)
+	ack = m->type == MST_COAP_CON;
+	if (disco_message_answer(ack ? MST_COAP_ACK : MST_COAP_NON, DISCO_CONTENT,
+	        ack ? m->mid : mid, mst_span_of(m->token, m->token_len), mst_buf_span(&payload),
+	        out) != MST_OK)
 		return DISCO_DROP_FILTERED;
 	return DISCO_ANSWER;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The few CoAP messages of discovery (RFC 7252 3) as plain values, and the
+ * The few CoAP messages of discovery (muster/coap.h) as plain values, and the
  * judge that says what a request is answered with. No socket, no memory.
  */
 #ifndef HOST_DISCOVERY_DISCO_COAP_H
@@ -9,24 +9,25 @@
 #include <netinet/in.h>
 
 #include "host/discovery/disco.h"
+#include "muster/coap.h"
 
 #define DISCO_DATAGRAM 1280 /* longer ones are cut off and refused */
 #define DISCO_QUERIES 4
 #define DISCO_QUERY_MAX 64
 
-enum disco_type { DISCO_CON, DISCO_NON, DISCO_ACK, DISCO_RST };
-#define DISCO_GET 0x01
-#define DISCO_CONTENT 0x45
-#define DISCO_BAD_OPTION 0x82
-#define DISCO_NOT_FOUND 0x84
-#define DISCO_NOT_ALLOWED 0x85
-#define DISCO_NOT_ACCEPTABLE 0x86
+/* Codes, as in struct mst_coap. */
+#define DISCO_GET 1
+#define DISCO_CONTENT 205
+#define DISCO_BAD_OPTION 402
+#define DISCO_NOT_FOUND 404
+#define DISCO_NOT_ALLOWED 405
+#define DISCO_NOT_ACCEPTABLE 406
 
 struct disco_message {
-	enum disco_type type;
-	uint8_t code; /* class and detail as on the wire */
+	enum mst_coap_type type;
+	unsigned code;
 	uint16_t mid;
-	uint8_t token[8];
+	uint8_t token[MST_COAP_TOKEN_MAX];
 	size_t token_len;
 	bool well_known_core; /* its Uri-Path */
 	bool critical; /* an option that must not be overlooked is unknown here (5.4.1) */
@@ -47,7 +48,7 @@ MST_MUST_USE mst_err disco_message_read(mst_span datagram, struct disco_message 
 MST_MUST_USE mst_err disco_message_ask(
     uint16_t mid, mst_span token, mst_span query, struct mst_buf *out);
 /* An answer; Content-Format 40 when the code is 2.05. */
-MST_MUST_USE mst_err disco_message_answer(enum disco_type type, uint8_t code, uint16_t mid,
+MST_MUST_USE mst_err disco_message_answer(enum mst_coap_type type, unsigned code, uint16_t mid,
     mst_span token, mst_span payload, struct mst_buf *out);
 
 struct disco_offer {

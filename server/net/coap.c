@@ -75,13 +75,13 @@ send_bytes(struct coap_session *s, mst_span bytes)
 }
 
 static void
-send_empty(struct coap_session *s, enum coap_type type, unsigned mid)
+send_empty(struct coap_session *s, enum mst_coap_type type, unsigned mid)
 {
 	uint8_t bytes[4];
 	struct mst_buf out = MST_BUF(bytes);
-	struct coap_writer w;
+	struct mst_coap_writer w;
 
-	coap_put_head(&w, &out, type, COAP_EMPTY, mid, MST_NONE);
+	mst_coap_put_head(&w, &out, type, COAP_EMPTY, mid, MST_NONE);
 	if (w.err == MST_OK)
 		send_bytes(s, mst_buf_span(&out));
 }
@@ -133,17 +133,19 @@ reply_drop(struct coap_exchange *x)
 
 void
 coap_deliver(struct coap_exchange *x, unsigned code,
-    void (*options)(struct coap_writer *w, void *arg), void *arg)
+    void (*options)(struct mst_coap_writer *w, void *arg), void *arg)
 {
 	struct coap_session *s = x->session;
-	enum coap_type type = !x->con ? COAP_NON : x->state == COAP_ACKED ? COAP_CON : COAP_ACK;
+	enum mst_coap_type type = !x->con                  ? MST_COAP_NON
+	                          : x->state == COAP_ACKED ? MST_COAP_CON
+	                                                   : MST_COAP_ACK;
 	uint8_t bytes[COAP_DATAGRAM];
 	struct mst_buf out = MST_BUF(bytes);
-	struct coap_writer w;
+	struct mst_coap_writer w;
 
 	event_del(&x->timer);
-	x->own_mid = type == COAP_ACK ? x->mid : new_mid(s);
-	coap_put_head(&w, &out, type, code, x->own_mid, mst_span_of(x->token, x->token_len));
+	x->own_mid = type == MST_COAP_ACK ? x->mid : new_mid(s);
+	mst_coap_put_head(&w, &out, type, code, x->own_mid, mst_span_of(x->token, x->token_len));
 	options(&w, arg);
 	if (w.err != MST_OK) {
 		log_line(LOG_ERROR_, "%s: an answer does not fit its datagram", s->coaps->ls->name);
@@ -157,10 +159,10 @@ coap_deliver(struct coap_exchange *x, unsigned code,
 	}
 	send_bytes(s, mst_buf_span(&out));
 	mst_wipe(bytes, sizeof bytes);
-	if (type == COAP_CON && x->reply != NULL && !s->dead)
+	if (type == MST_COAP_CON && x->reply != NULL && !s->dead)
 		send_separately(x);
 	else
-		x->state = type == COAP_CON ? COAP_DONE : COAP_REPLIED;
+		x->state = type == MST_COAP_CON ? COAP_DONE : COAP_REPLIED;
 }
 
 static void
@@ -187,7 +189,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (x->state == COAP_WORKING_ON) { /* CO-6, est.md M3: the answer will come by itself */
-		send_empty(x->session, COAP_ACK, x->mid);
+		send_empty(x->session, MST_COAP_ACK, x->mid);
 		x->state = COAP_ACKED;
 	} else if (x->state == COAP_SEPARATE) {
 		retransmit(x);
@@ -246,7 +248,7 @@ exchange_new(struct coap_session *s, const struct coap_msg *m)
 	if (s->count >= COAP_EXCHANGES || (x = calloc(1, sizeof *x)) == NULL)
 		return NULL;
 	x->session = s;
-	x->con = m->type == COAP_CON;
+	x->con = m->type == MST_COAP_CON;
 	x->mid = m->mid;
 	memcpy(x->token, m->token.ptr, m->token.len);
 	x->token_len = m->token.len;
@@ -269,7 +271,7 @@ repeat(struct coap_exchange *x)
 	case COAP_WORKING_ON: return; /* the ACK is due anyway */
 	case COAP_ACKED:
 	case COAP_SEPARATE:
-	case COAP_DONE: send_empty(s, COAP_ACK, x->mid); return;
+	case COAP_DONE: send_empty(s, MST_COAP_ACK, x->mid); return;
 	case COAP_REPLIED:
 		if (x->con)
 			send_bytes(s, mst_span_of(x->reply, x->reply_len));
@@ -392,8 +394,8 @@ static void
 reject(struct coap_session *s, const struct coap_msg *m, const char *reason)
 {
 	coap_count(s->coaps, reason);
-	if (m->type == COAP_CON) /* RFC 7252 4.2 */
-		send_empty(s, COAP_RST, m->mid);
+	if (m->type == MST_COAP_CON) /* RFC 7252 4.2 */
+		send_empty(s, MST_COAP_RST, m->mid);
 }
 
 static void
@@ -431,12 +433,12 @@ received(void *arg, struct dtls_session *d, mst_span datagram)
 	e = coap_msg_parse(datagram, &m, &header);
 	if (!header)
 		coap_count(s->coaps, "malformed");
-	else if (m.type == COAP_ACK || m.type == COAP_RST)
+	else if (m.type == MST_COAP_ACK || m.type == MST_COAP_RST)
 		take_ack(s, &m);
 	else if (e != MST_OK)
 		reject(s, &m, "malformed");
-	else if (m.code == COAP_EMPTY && m.type == COAP_CON)
-		send_empty(s, COAP_RST, m.mid); /* a ping, RFC 7252 4.3 */
+	else if (m.code == COAP_EMPTY && m.type == MST_COAP_CON)
+		send_empty(s, MST_COAP_RST, m.mid); /* a ping, RFC 7252 4.3 */
 	else if (m.code == COAP_EMPTY || m.code >= 100)
 		reject(s, &m, "no_request");
 	else

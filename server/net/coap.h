@@ -36,7 +36,7 @@ struct coap_exchange {
 	enum coap_state state;
 	bool con;
 	unsigned mid, own_mid; /* own: of our CON */
-	uint8_t token[COAP_TOKEN_MAX];
+	uint8_t token[MST_COAP_TOKEN_MAX];
 	size_t token_len;
 	int64_t at_ms;
 	struct request *rq; /* while a handler has it */
@@ -48,7 +48,7 @@ struct coap_exchange {
 	/* what the answer needs of the request */
 	const struct coap_resource *resource; /* NULL: none, or discovery */
 	bool discovery, get, wants_size2;
-	struct coap_block block1, block2;
+	struct mst_coap_block block1, block2;
 	uint8_t etags[2][COAP_ETAG_MAX];
 	size_t etag_len[2];
 	char *key; /* of the result */
@@ -112,7 +112,7 @@ int64_t coap_now(void);
 void coap_count(struct coaps *c, const char *reason);
 /* Sends the bytes as what the exchange's state wants, keeps them, and goes on in its life. */
 void coap_deliver(struct coap_exchange *x, unsigned code,
-    void (*options)(struct coap_writer *w, void *arg), void *arg);
+    void (*options)(struct mst_coap_writer *w, void *arg), void *arg);
 /* The handler has answered: nothing of the request is needed any more. */
 void coap_worked(struct coap_exchange *x);
 /* Of a session that is dead and has no work. */

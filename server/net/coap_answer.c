@@ -23,30 +23,30 @@ struct reply {
 	unsigned code;
 	const uint8_t *etag; /* NULL: none */
 	long format, max_age, size2, size1;
-	struct coap_block block1, block2;
+	struct mst_coap_block block1, block2;
 	mst_span payload;
 };
 
 static void
-put_reply(struct coap_writer *w, void *arg)
+put_reply(struct mst_coap_writer *w, void *arg)
 {
 	const struct reply *p = arg;
 
 	if (p->etag != NULL)
-		coap_put_option(w, COAP_ETAG, mst_span_of(p->etag, COAP_ETAG_MAX));
+		mst_coap_put_option(w, MST_COAP_ETAG, mst_span_of(p->etag, COAP_ETAG_MAX));
 	if (p->format >= 0)
-		coap_put_uint(w, COAP_CONTENT_FORMAT, (uint32_t)p->format);
+		mst_coap_put_uint(w, MST_COAP_CONTENT_FORMAT, (uint32_t)p->format);
 	if (p->max_age >= 0)
-		coap_put_uint(w, COAP_MAX_AGE, (uint32_t)p->max_age);
+		mst_coap_put_uint(w, MST_COAP_MAX_AGE, (uint32_t)p->max_age);
 	if (p->block2.there)
-		coap_put_block(w, COAP_BLOCK2, &p->block2);
+		mst_coap_put_block(w, MST_COAP_BLOCK2, &p->block2);
 	if (p->block1.there)
-		coap_put_block(w, COAP_BLOCK1, &p->block1);
+		mst_coap_put_block(w, MST_COAP_BLOCK1, &p->block1);
 	if (p->size2 >= 0)
-		coap_put_uint(w, COAP_SIZE2, (uint32_t)p->size2);
+		mst_coap_put_uint(w, MST_COAP_SIZE2, (uint32_t)p->size2);
 	if (p->size1 >= 0)
-		coap_put_uint(w, COAP_SIZE1, (uint32_t)p->size1);
-	coap_put_payload(w, p->payload);
+		mst_coap_put_uint(w, MST_COAP_SIZE1, (uint32_t)p->size1);
+	mst_coap_put_payload(w, p->payload);
 }
 
 static struct reply
@@ -151,7 +151,7 @@ choose_szx(const struct coap_exchange *x)
 		szx = x->block2.szx;
 	else if (x->block1.there)
 		szx = x->block1.szx; /* RFC 7959 3.3: one size for both ways */
-	while (szx > 0 && coap_block_size(szx) + OVERHEAD > room)
+	while (szx > 0 && mst_coap_block_size(szx) + OVERHEAD > room)
 		szx--;
 	return szx;
 }
@@ -161,17 +161,17 @@ static bool
 cut(const struct coap_exchange *x, mst_span body, struct reply *p)
 {
 	unsigned szx = choose_szx(x);
-	size_t size = coap_block_size(szx), at = 0;
+	size_t size = mst_coap_block_size(szx), at = 0;
 
 	if (x->block2.there) /* its number counts blocks of its own size */
-		at = (size_t)x->block2.num * coap_block_size(x->block2.szx);
+		at = (size_t)x->block2.num * mst_coap_block_size(x->block2.szx);
 	if (at > 0 && at >= body.len)
 		return false;
 	if (x->wants_size2)
 		p->size2 = (long)body.len;
 	p->payload = mst_span_of(body.ptr + at, body.len - at < size ? body.len - at : size);
 	if (x->block2.there || body.len > size)
-		p->block2 = (struct coap_block){ .there = true,
+		p->block2 = (struct mst_coap_block){ .there = true,
 			.more = at + p->payload.len < body.len,
 			.szx = szx,
 			.num = (uint32_t)(at / size) };
@@ -235,7 +235,7 @@ static void
 answer_error(struct coap_exchange *x, const struct answer *a, unsigned code)
 {
 	struct reply p = plain(code);
-	size_t most = coap_block_size(choose_szx(x));
+	size_t most = mst_coap_block_size(choose_szx(x));
 
 	p.payload = a->body;
 	if (p.payload.len > 0 && p.payload.ptr[p.payload.len - 1] == '\n')

@@ -21,7 +21,7 @@ struct reading {
 };
 
 static void
-no_options(struct coap_writer *w, void *arg)
+no_options(struct mst_coap_writer *w, void *arg)
 {
 	(void)w;
 	(void)arg;
@@ -148,9 +148,9 @@ continues(const struct reading *d, size_t offset, bool *again)
 static mst_err
 assembly_add(struct reading *d)
 {
-	const struct coap_block *b = &d->q.block1;
+	const struct mst_coap_block *b = &d->q.block1;
 	struct coap_session *s = d->x->session;
-	size_t size = coap_block_size(b->szx), offset = b->num * size;
+	size_t size = mst_coap_block_size(b->szx), offset = b->num * size;
 	mst_span p = d->m->payload;
 	bool again = false;
 	mst_err e;

@@ -20,7 +20,7 @@ lies_within(mst_span s, const uint8_t *all, size_t size)
 }
 
 static void
-look_at_piece(const struct coap_piece *b)
+look_at_piece(const struct mst_coap_block *b)
 {
 	MUST(!b->there || (b->szx <= 6 && b->num < 1u << 20));
 	MUST(b->there || (b->num == 0 && b->szx == 0 && !b->more));

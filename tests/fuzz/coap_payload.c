@@ -39,15 +39,15 @@ static void
 write_again(const struct coap_msg *m, size_t size)
 {
 	struct mst_buf out = { malloc(size + 8), size + 8, 0 };
-	struct coap_writer w;
+	struct mst_coap_writer w;
 	struct coap_msg again;
 	bool header;
 
 	want(out.ptr != NULL);
-	coap_put_head(&w, &out, m->type, m->code, m->mid, m->token);
+	mst_coap_put_head(&w, &out, m->type, m->code, m->mid, m->token);
 	for (size_t i = 0; i < m->count; i++)
-		coap_put_option(&w, m->options[i].number, m->options[i].value);
-	coap_put_payload(&w, m->payload);
+		mst_coap_put_option(&w, m->options[i].number, m->options[i].value);
+	mst_coap_put_payload(&w, m->payload);
 	want(w.err == MST_OK); /* ours is never longer */
 	want(coap_msg_parse(mst_buf_span(&out), &again, &header) == MST_OK);
 	want(same_message(m, &again));

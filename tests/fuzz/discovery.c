@@ -22,7 +22,7 @@ answer_holds(const struct mst_buf *out, const struct disco_message *asked)
 	struct mst_link l;
 
 	MUST(disco_message_read(mst_buf_span(out), &m) == MST_OK);
-	MUST(m.type == DISCO_RST ||
+	MUST(m.type == MST_COAP_RST ||
 	     (m.token_len == asked->token_len && memcmp(m.token, asked->token, m.token_len) == 0));
 	mst_link_init(&r, mst_span_of(m.payload, m.payload_len));
 	while (mst_link_next(&r, &l))

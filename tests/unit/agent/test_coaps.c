@@ -524,7 +524,7 @@ answer_bytes(void **state)
 
 	(void)state;
 	assert_int_equal(coap_told_parse(mst_span_of(good, sizeof good - 1), &t), MST_OK);
-	assert_int_equal(t.kind, COAP_KIND_ACK);
+	assert_int_equal(t.kind, MST_COAP_ACK);
 	assert_int_equal(t.code, 204);
 	assert_int_equal(t.mid, 0x1234);
 	assert_true(mst_span_eq(t.token, MST_LIT("\xab\xcd")));

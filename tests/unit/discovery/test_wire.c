@@ -427,7 +427,7 @@ hear_question(int fd, struct disco_message *m)
 struct forgery {
 	const char *name;
 	const char *payload;
-	uint8_t code;
+	unsigned code;
 	int token; /* 0: as asked, 1: one bit off, 2: shorter, 3: none */
 	const char *from; /* NULL: link-local */
 	const char *outcome;
@@ -476,7 +476,7 @@ forged_answer_is_ignored(void **state)
 	if (f->token == 1)
 		m.token[7] ^= 1;
 	m.token_len = f->token == 2 ? 7 : f->token == 3 ? 0 : m.token_len;
-	assert_int_equal(disco_message_answer(DISCO_NON, f->code, 1,
+	assert_int_equal(disco_message_answer(MST_COAP_NON, f->code, 1,
 	                     mst_span_of(m.token, m.token_len), mst_span_str(f->payload), &out),
 	    MST_OK);
 	if (f->from != NULL)
@@ -512,7 +512,7 @@ DI_3_quoted_port_and_unknown_attributes_are_understood(void **state)
 	disco_seek(pledge, DISCO_PROXY_COAPS, on_peer, &seen);
 	q = hear_question(fd, &m);
 	assert_int_equal(
-	    disco_message_answer(DISCO_NON, DISCO_CONTENT, 1, mst_span_of(m.token, m.token_len),
+	    disco_message_answer(MST_COAP_NON, DISCO_CONTENT, 1, mst_span_of(m.token, m.token_len),
 	        MST_LIT("<>;brski-jp=\"63245\",<>;brski-jp=61617;var=\"c509 v2\""), &out),
 	    MST_OK);
 	assert_true(disco_send(fd, &q.from, q.index, NULL, mst_buf_span(&out)));

@@ -303,12 +303,12 @@ coap_client_close(struct coap_client *c)
 /* --- messages --- */
 
 void
-coap_begin(struct coap_client *c, struct coap_sent *m, enum coap_type type, unsigned code)
+coap_begin(struct coap_client *c, struct coap_sent *m, enum mst_coap_type type, unsigned code)
 {
 	m->out = (struct mst_buf){ m->bytes, sizeof m->bytes, 0 };
 	m->mid = c->mid++;
 	c->token++;
-	coap_put_head(&m->w, &m->out, type, code, m->mid, mst_span_of(&c->token, 1));
+	mst_coap_put_head(&m->w, &m->out, type, code, m->mid, mst_span_of(&c->token, 1));
 }
 
 static void
@@ -317,7 +317,7 @@ put_parts(struct coap_sent *m, unsigned option, const char *text, const char *se
 	while (*text != '\0') {
 		size_t n = strcspn(text, separators);
 
-		coap_put_option(&m->w, option, mst_span_of(text, n));
+		mst_coap_put_option(&m->w, option, mst_span_of(text, n));
 		text += n;
 		text += *text != '\0';
 	}
@@ -326,7 +326,7 @@ put_parts(struct coap_sent *m, unsigned option, const char *text, const char *se
 void
 coap_path(struct coap_sent *m, const char *path)
 {
-	put_parts(m, COAP_URI_PATH, *path == '/' ? path + 1 : path, "/");
+	put_parts(m, MST_COAP_URI_PATH, *path == '/' ? path + 1 : path, "/");
 }
 
 void
@@ -384,14 +384,14 @@ coap_number(const struct coap_got *g, unsigned option)
 	return n;
 }
 
-struct coap_block
+struct mst_coap_block
 coap_block_of(const struct coap_got *g, unsigned option)
 {
 	long n = coap_number(g, option);
 
 	if (n < 0)
-		return (struct coap_block){ 0 };
-	return (struct coap_block){ true, (n & 8) != 0, (unsigned)n & 7, (uint32_t)n >> 4 };
+		return (struct mst_coap_block){ 0 };
+	return (struct mst_coap_block){ true, (n & 8) != 0, (unsigned)n & 7, (uint32_t)n >> 4 };
 }
 
 bool
@@ -404,21 +404,21 @@ static void
 put_number(struct coap_sent *m, unsigned option, long value)
 {
 	if (value >= 0)
-		coap_put_uint(&m->w, option, (uint32_t)value);
+		mst_coap_put_uint(&m->w, option, (uint32_t)value);
 }
 
 void
 coap_compose(struct coap_client *c, struct coap_sent *m, const struct coap_ask *a)
 {
-	coap_begin(c, m, COAP_CON, a->code);
+	coap_begin(c, m, MST_COAP_CON, a->code);
 	coap_path(m, a->path);
-	put_number(m, COAP_CONTENT_FORMAT, a->format);
+	put_number(m, MST_COAP_CONTENT_FORMAT, a->format);
 	if (a->query != NULL)
-		put_parts(m, COAP_URI_QUERY, a->query, "&");
-	put_number(m, COAP_ACCEPT, a->accept);
-	put_number(m, COAP_BLOCK2, a->block2);
-	put_number(m, COAP_BLOCK1, a->block1);
-	coap_put_payload(&m->w, a->payload);
+		put_parts(m, MST_COAP_URI_QUERY, a->query, "&");
+	put_number(m, MST_COAP_ACCEPT, a->accept);
+	put_number(m, MST_COAP_BLOCK2, a->block2);
+	put_number(m, MST_COAP_BLOCK1, a->block1);
+	mst_coap_put_payload(&m->w, a->payload);
 }
 
 void
@@ -430,7 +430,7 @@ coap_ask(struct coap_client *c, const struct coap_ask *a, struct coap_got *g)
 	coap_send_it(c, &m);
 	if (!coap_get(c, g, 8000))
 		fail_msg("no answer to %s", a->path);
-	assert_int_equal(g->m.type, COAP_ACK);
+	assert_int_equal(g->m.type, MST_COAP_ACK);
 	assert_int_equal(g->m.mid, m.mid);
 	if (g->m.code != COAP_EMPTY) {
 		assert_int_equal(g->m.token.len, 1);

@@ -53,10 +53,10 @@ void coap_client_close(struct coap_client *c);
 struct coap_sent { /* a message under construction */
 	uint8_t bytes[2048];
 	struct mst_buf out;
-	struct coap_writer w;
+	struct mst_coap_writer w;
 	unsigned mid;
 };
-void coap_begin(struct coap_client *c, struct coap_sent *m, enum coap_type type, unsigned code);
+void coap_begin(struct coap_client *c, struct coap_sent *m, enum mst_coap_type type, unsigned code);
 /* In pieces at "/"; "" for none. */
 void coap_path(struct coap_sent *m, const char *path);
 void coap_send_it(struct coap_client *c, struct coap_sent *m);
@@ -70,7 +70,7 @@ struct coap_got {
 bool coap_get(struct coap_client *c, struct coap_got *g, long ms);
 /* Value of an option as number; -1: absent. */
 long coap_number(const struct coap_got *g, unsigned option);
-struct coap_block coap_block_of(const struct coap_got *g, unsigned option);
+struct mst_coap_block coap_block_of(const struct coap_got *g, unsigned option);
 bool coap_says(const struct coap_got *g, const char *text);
 
 /* One request in one message, answered in one; -1 leaves an option out. */

@@ -149,14 +149,14 @@ one_row(void **state)
 	if (g.m.code != r->code)
 		fail_msg("%u: %.*s", g.m.code, (int)g.m.payload.len, (const char *)g.m.payload.ptr);
 	if (r->code < 300 && g.m.payload.len > 0 && coap_says(&g, r->says))
-		assert_int_equal(coap_number(&g, COAP_CONTENT_FORMAT), 40);
+		assert_int_equal(coap_number(&g, MST_COAP_CONTENT_FORMAT), 40);
 	else if (r->code < 300)
 		assert_non_null(strstr(shared.last, r->says));
 	else
 		assert_true(coap_says(&g, r->says));
 	if (r->code >= 400) {
 		/* RFC 7252 5.5.2: a diagnostic payload has no format */
-		assert_int_equal(coap_number(&g, COAP_CONTENT_FORMAT), -1);
+		assert_int_equal(coap_number(&g, MST_COAP_CONTENT_FORMAT), -1);
 		if (r->code != 400 || r->ask.block2 < 0)
 			assert_int_equal(coap_handled(&shared), before);
 	}
@@ -175,7 +175,7 @@ co3_pending_is_503_with_max_age(void **state)
 	coap_client_open(&c, shared.port, NULL);
 	coap_ask(&c, &COAP_ASK_POST(RV, 836, MST_LIT("pvr")), &g);
 	assert_int_equal(g.m.code, 503);
-	assert_int_equal(coap_number(&g, COAP_MAX_AGE), 17);
+	assert_int_equal(coap_number(&g, MST_COAP_MAX_AGE), 17);
 	assert_true(coap_says(&g, "MU-2201"));
 	coap_client_close(&c);
 }
@@ -208,19 +208,19 @@ formats_and_etag(void **state)
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
 	coap_ask(&c, &COAP_ASK_GET(CRTS), &g);
-	assert_int_equal(coap_number(&g, COAP_CONTENT_FORMAT), 281);
-	assert_int_equal(g.m.options[0].number, COAP_ETAG);
+	assert_int_equal(coap_number(&g, MST_COAP_CONTENT_FORMAT), 281);
+	assert_int_equal(g.m.options[0].number, MST_COAP_ETAG);
 	assert_int_equal(g.m.options[0].value.len, 8);
 	memcpy(etag, g.m.options[0].value.ptr, 8);
-	coap_begin(&c, &m, COAP_CON, COAP_GET);
-	coap_put_option(&m.w, COAP_ETAG, MST_LIT("another!"));
-	coap_put_option(&m.w, COAP_ETAG, mst_span_of(etag, 8));
+	coap_begin(&c, &m, MST_COAP_CON, COAP_GET);
+	mst_coap_put_option(&m.w, MST_COAP_ETAG, MST_LIT("another!"));
+	mst_coap_put_option(&m.w, MST_COAP_ETAG, mst_span_of(etag, 8));
 	coap_path(&m, CRTS);
 	coap_send_it(&c, &m);
 	assert_true(coap_get(&c, &again, 8000));
 	assert_int_equal(again.m.code, COAP_VALID); /* RFC 7252 5.6.2 */
 	assert_int_equal(again.m.payload.len, 0);
-	assert_int_equal(coap_number(&again, COAP_CONTENT_FORMAT), -1);
+	assert_int_equal(coap_number(&again, MST_COAP_CONTENT_FORMAT), -1);
 	coap_client_close(&c);
 }
 
@@ -279,22 +279,22 @@ co6_slow_answer_comes_separately(void **state)
 	coap_send_it(&c, &m);
 	coap_send_it(&c, &m); /* a duplicate before any answer */
 	assert_true(coap_get(&c, &g, 8000));
-	assert_int_equal(g.m.type, COAP_ACK);
+	assert_int_equal(g.m.type, MST_COAP_ACK);
 	assert_int_equal(g.m.code, COAP_EMPTY);
 	assert_int_equal(g.m.mid, m.mid);
 	coap_send_it(&c, &m); /* and one after the empty ACK */
 	assert_true(coap_get(&c, &g, 8000));
 	assert_int_equal(g.m.code, COAP_EMPTY);
 	assert_true(coap_get(&c, &g, 8000));
-	assert_int_equal(g.m.type, COAP_CON);
+	assert_int_equal(g.m.type, MST_COAP_CON);
 	assert_int_equal(g.m.code, COAP_CHANGED);
 	assert_int_equal(g.m.token.ptr[0], c.token);
 	assert_true(coap_says(&g, "later"));
 	assert_true(coap_get(&c, &again, 8000)); /* not acknowledged: it comes again */
 	assert_int_equal(again.len, g.len);
 	assert_memory_equal(again.bytes, g.bytes, g.len);
-	coap_put_head(&ack.w, &(struct mst_buf){ ack.bytes, sizeof ack.bytes, 0 }, COAP_ACK, 0,
-	    g.m.mid, MST_NONE);
+	mst_coap_put_head(&ack.w, &(struct mst_buf){ ack.bytes, sizeof ack.bytes, 0 }, MST_COAP_ACK,
+	    0, g.m.mid, MST_NONE);
 	assert_true(SSL_write(c.ssl, ack.bytes, 4) > 0);
 	assert_false(coap_get(&c, &again, 5000)); /* the next would have come after 4 to 6 s */
 	coap_send_it(&c, &m); /* the request once more, after all */
@@ -314,13 +314,13 @@ non_is_answered_by_non(void **state)
 
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
-	coap_begin(&c, &m, COAP_NON, COAP_POST);
+	coap_begin(&c, &m, MST_COAP_NON, COAP_POST);
 	coap_path(&m, SEN);
-	coap_put_payload(&m.w, MST_LIT("csr"));
+	mst_coap_put_payload(&m.w, MST_LIT("csr"));
 	coap_send_it(&c, &m);
 	coap_send_it(&c, &m); /* RFC 7252 4.5: ignored */
 	assert_true(coap_get(&c, &g, 8000));
-	assert_int_equal(g.m.type, COAP_NON);
+	assert_int_equal(g.m.type, MST_COAP_NON);
 	assert_int_equal(g.m.code, COAP_CHANGED);
 	assert_false(coap_get(&c, &g, 300));
 	assert_int_equal(coap_handled(&shared), before + 1);
@@ -361,7 +361,7 @@ rejects_and_goes_on(void **state)
 		send_raw(&c, odd[i].bytes);
 		if (odd[i].reset) {
 			assert_true(coap_get(&c, &g, 8000));
-			assert_int_equal(g.m.type, COAP_RST);
+			assert_int_equal(g.m.type, MST_COAP_RST);
 			assert_int_equal(g.m.code, COAP_EMPTY);
 			assert_int_equal(g.m.mid, odd[i].bytes.ptr[2] << 8 | odd[i].bytes.ptr[3]);
 		}
@@ -376,9 +376,9 @@ ask_abbreviated(struct coap_client *c, uint32_t number, const char *path, struct
 {
 	struct coap_sent m;
 
-	coap_begin(c, &m, COAP_CON, COAP_GET);
+	coap_begin(c, &m, MST_COAP_CON, COAP_GET);
 	coap_path(&m, path);
-	coap_put_uint(&m.w, COAP_URI_PATH_ABBREV, number);
+	mst_coap_put_uint(&m.w, COAP_URI_PATH_ABBREV, number);
 	coap_send_it(c, &m);
 	assert_true(coap_get(c, g, 8000));
 }
@@ -395,7 +395,7 @@ co5_uri_path_abbrev(void **state)
 	assert_int_equal(g.m.code, COAP_CONTENT);
 	ask_abbreviated(&c, 0, "", &g);
 	assert_int_equal(g.m.code, COAP_CONTENT);
-	assert_int_equal(coap_number(&g, COAP_CONTENT_FORMAT), 40);
+	assert_int_equal(coap_number(&g, MST_COAP_CONTENT_FORMAT), 40);
 	ask_abbreviated(&c, 1, "", &g); /* known, and not here */
 	assert_int_equal(g.m.code, 404);
 	ask_abbreviated(&c, 999, "", &g); /* unknown */
@@ -419,12 +419,12 @@ unknown_options(void **state)
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		coap_begin(&c, &m, COAP_CON, COAP_GET);
-		if (all[i].option < COAP_URI_PATH)
-			coap_put_option(&m.w, all[i].option, MST_LIT("x"));
+		coap_begin(&c, &m, MST_COAP_CON, COAP_GET);
+		if (all[i].option < MST_COAP_URI_PATH)
+			mst_coap_put_option(&m.w, all[i].option, MST_LIT("x"));
 		coap_path(&m, CRTS);
-		if (all[i].option > COAP_URI_PATH)
-			coap_put_option(&m.w, all[i].option, MST_LIT("x"));
+		if (all[i].option > MST_COAP_URI_PATH)
+			mst_coap_put_option(&m.w, all[i].option, MST_LIT("x"));
 		coap_send_it(&c, &m);
 		assert_true(coap_get(&c, &g, 8000));
 		assert_int_equal(g.m.code, all[i].code);
@@ -438,14 +438,14 @@ static void
 fetch_pieces(struct coap_client *c, struct coap_ask *a, unsigned szx, uint8_t *out, size_t len)
 {
 	struct coap_got g;
-	struct coap_block b;
+	struct mst_coap_block b;
 	size_t at = 0;
 
 	for (uint32_t num = 0;; num++) {
 		a->block2 = raw_block(num, 0, szx);
 		coap_ask(c, a, &g);
 		assert_int_equal(g.m.code, a->code == COAP_GET ? COAP_CONTENT : COAP_CHANGED);
-		b = coap_block_of(&g, COAP_BLOCK2);
+		b = coap_block_of(&g, MST_COAP_BLOCK2);
 		assert_true(b.there);
 		assert_int_equal(b.num, num);
 		assert_int_equal(b.szx, szx);
@@ -454,7 +454,7 @@ fetch_pieces(struct coap_client *c, struct coap_ask *a, unsigned szx, uint8_t *o
 		at += g.m.payload.len;
 		if (!b.more)
 			break;
-		assert_int_equal(g.m.payload.len, coap_block_size(szx));
+		assert_int_equal(g.m.payload.len, mst_coap_block_size(szx));
 		a->payload = MST_NONE; /* follow-ups carry none */
 	}
 	assert_int_equal(at, len);
@@ -486,22 +486,22 @@ co4_default_block_and_size2(void **state)
 	struct coap_client c;
 	struct coap_sent m;
 	struct coap_got g;
-	struct coap_block b;
+	struct mst_coap_block b;
 
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
 	coap_ask(&c, &COAP_ASK_GET(CRTS), &g);
-	b = coap_block_of(&g, COAP_BLOCK2);
+	b = coap_block_of(&g, MST_COAP_BLOCK2);
 	assert_true(b.there && b.more);
 	assert_int_equal(b.szx, 4);
 	assert_int_equal(g.m.payload.len, 256);
-	assert_int_equal(coap_number(&g, COAP_SIZE2), -1);
-	coap_begin(&c, &m, COAP_CON, COAP_GET);
+	assert_int_equal(coap_number(&g, MST_COAP_SIZE2), -1);
+	coap_begin(&c, &m, MST_COAP_CON, COAP_GET);
 	coap_path(&m, CRTS);
-	coap_put_uint(&m.w, COAP_SIZE2, 0); /* CO-2: when asked */
+	mst_coap_put_uint(&m.w, MST_COAP_SIZE2, 0); /* CO-2: when asked */
 	coap_send_it(&c, &m);
 	assert_true(coap_get(&c, &g, 8000));
-	assert_int_equal(coap_number(&g, COAP_SIZE2), ANSWER_LEN);
+	assert_int_equal(coap_number(&g, MST_COAP_SIZE2), ANSWER_LEN);
 	coap_client_close(&c);
 }
 
@@ -519,8 +519,8 @@ small_fragments_make_small_blocks(void **state)
 	a.block2 = raw_block(0, 0, 6);
 	coap_ask(&c, &a, &g);
 	assert_true(g.len <= 512);
-	assert_int_equal(coap_block_of(&g, COAP_BLOCK2).szx, 4);
-	assert_int_equal(coap_block_of(&g, COAP_BLOCK2).num, 0);
+	assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK2).szx, 4);
+	assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK2).num, 0);
 	coap_client_close(&c);
 }
 
@@ -531,7 +531,7 @@ static unsigned
 send_block(struct coap_client *c, const char *path, size_t len, uint32_t num, unsigned szx,
     struct coap_got *g)
 {
-	size_t size = coap_block_size(szx), at = num * size;
+	size_t size = mst_coap_block_size(szx), at = num * size;
 	bool more = at + size < len;
 	struct coap_ask a = COAP_ASK_POST(path, 286, MST_NONE);
 
@@ -539,7 +539,7 @@ send_block(struct coap_client *c, const char *path, size_t len, uint32_t num, un
 	a.payload = mst_span_of(body + at, more ? size : len - at);
 	coap_ask(c, &a, g);
 	if (g->m.code == COAP_CONTINUE) {
-		struct coap_block b = coap_block_of(g, COAP_BLOCK1);
+		struct mst_coap_block b = coap_block_of(g, MST_COAP_BLOCK1);
 
 		assert_true(b.there && b.more);
 		assert_int_equal(b.num, num);
@@ -558,7 +558,7 @@ m2_block1_then_block2(void **state)
 	coap_client_open(&c, shared.port, NULL);
 	for (unsigned szx = 0; szx <= 6; szx += 2) {
 		const size_t len = 2000;
-		uint32_t last = (uint32_t)((len - 1) / coap_block_size(szx));
+		uint32_t last = (uint32_t)((len - 1) / mst_coap_block_size(szx));
 		int before = coap_handled(&shared);
 		uint8_t got[2000];
 		struct coap_got g;
@@ -568,17 +568,17 @@ m2_block1_then_block2(void **state)
 		for (uint32_t num = 0; num < last; num++)
 			assert_int_equal(send_block(&c, SEN, len, num, szx, &g), COAP_CONTINUE);
 		assert_int_equal(send_block(&c, SEN, len, last, szx, &g), COAP_CHANGED);
-		assert_true(coap_block_of(&g, COAP_BLOCK1).there);
-		assert_false(coap_block_of(&g, COAP_BLOCK1).more);
-		assert_int_equal(coap_block_of(&g, COAP_BLOCK1).num, last);
-		assert_int_equal(coap_block_of(&g, COAP_BLOCK2).num, 0);
+		assert_true(coap_block_of(&g, MST_COAP_BLOCK1).there);
+		assert_false(coap_block_of(&g, MST_COAP_BLOCK1).more);
+		assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK1).num, last);
+		assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK2).num, 0);
 		at = g.m.payload.len;
 		memcpy(got, g.m.payload.ptr, at);
-		for (uint32_t num = 1; coap_block_of(&g, COAP_BLOCK2).more; num++) {
+		for (uint32_t num = 1; coap_block_of(&g, MST_COAP_BLOCK2).more; num++) {
 			a.block2 = raw_block(num, 0, szx);
 			coap_ask(&c, &a, &g);
 			assert_int_equal(g.m.code, COAP_CHANGED);
-			assert_int_equal(coap_block_of(&g, COAP_BLOCK2).num, num);
+			assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK2).num, num);
 			memcpy(got + at, g.m.payload.ptr, g.m.payload.len);
 			at += g.m.payload.len;
 		}
@@ -686,9 +686,9 @@ co4_cap_is_413_with_hints(void **state)
 	assert_int_equal(code, 413);
 	assert_int_equal(num - 1, 32768 / 1024);
 	assert_true(coap_says(&g, "MU-2022"));
-	assert_int_equal(coap_number(&g, COAP_SIZE1), 32768);
-	assert_true(coap_block_of(&g, COAP_BLOCK1).there);
-	assert_int_equal(coap_block_of(&g, COAP_BLOCK1).szx, 4);
+	assert_int_equal(coap_number(&g, MST_COAP_SIZE1), 32768);
+	assert_true(coap_block_of(&g, MST_COAP_BLOCK1).there);
+	assert_int_equal(coap_block_of(&g, MST_COAP_BLOCK1).szx, 4);
 	assert_int_equal(coap_handled(&shared), before);
 	assert_int_equal(send_block(&c, SEN, 300, 1, 2, &g), 408); /* it is forgotten */
 	coap_client_close(&c);
@@ -703,11 +703,11 @@ co4_size1_is_believed(void **state)
 
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
-	coap_begin(&c, &m, COAP_CON, COAP_POST);
+	coap_begin(&c, &m, MST_COAP_CON, COAP_POST);
 	coap_path(&m, SEN);
-	coap_put_uint(&m.w, COAP_BLOCK1, (uint32_t)raw_block(0, 1, 2));
-	coap_put_uint(&m.w, COAP_SIZE1, 32769);
-	coap_put_payload(&m.w, mst_span_of(body, 64));
+	mst_coap_put_uint(&m.w, MST_COAP_BLOCK1, (uint32_t)raw_block(0, 1, 2));
+	mst_coap_put_uint(&m.w, MST_COAP_SIZE1, 32769);
+	mst_coap_put_payload(&m.w, mst_span_of(body, 64));
 	coap_send_it(&c, &m);
 	assert_true(coap_get(&c, &g, 8000));
 	assert_int_equal(g.m.code, 413); /* before 32 KiB were carried for nothing */
@@ -754,7 +754,7 @@ m5_pieces_of_all_sessions_have_a_cap(void **state)
 		last = send_block(&c[i], SEN, 300, 0, 2, &g);
 	}
 	assert_int_equal(last, 503);
-	assert_true(coap_number(&g, COAP_MAX_AGE) > 0);
+	assert_true(coap_number(&g, MST_COAP_MAX_AGE) > 0);
 	coap_client_close(&c[0]); /* who leaves makes room */
 	for (int i = 0; i < 100 && last != COAP_CONTINUE; i++) {
 		usleep(20000);
@@ -852,7 +852,7 @@ too_many_at_once_on_a_session(void **state)
 	}
 	assert_true(coap_get(&c, &g, 8000));
 	assert_int_equal(g.m.code, 503);
-	assert_true(coap_number(&g, COAP_MAX_AGE) > 0);
+	assert_true(coap_number(&g, MST_COAP_MAX_AGE) > 0);
 	assert_int_equal(g.m.mid, m.mid);
 	assert_int_equal(coap_handled(&w), 4);
 	coap_client_close(&c);

@@ -46,7 +46,7 @@ m2_a_follow_up_with_its_payload_is_no_new_request(void **state)
 	a.block2 = PIECE(0);
 	coap_ask(&c, &a, &g);
 	assert_int_equal(g.m.code, COAP_CHANGED);
-	assert_true(coap_block_of(&g, COAP_BLOCK2).more);
+	assert_true(coap_block_of(&g, MST_COAP_BLOCK2).more);
 	a.block2 = PIECE(1);
 	coap_ask(&c, &a, &g);
 	assert_int_equal(coap_handled(&world), before + 1);
