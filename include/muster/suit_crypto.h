@@ -87,7 +87,7 @@ size_t mst_suit_mac_len(int32_t alg);
 enum mst_suit_usage {
 	MST_SUIT_USE_SIGN_MANIFEST = 1, /* verifies COSE_Sign1 and COSE_Sign blocks */
 	MST_SUIT_USE_MAC_MANIFEST, /* COSE_Mac0, and COSE_Mac with a "direct" recipient */
-	MST_SUIT_USE_MAC_KEK, /* unwraps the MAC key of a COSE_Mac block; alg a key wrap or ECDH */
+	MST_SUIT_USE_MAC_KEK, /* unwraps the MAC key of a COSE_Mac block; alg a key wrap */
 	MST_SUIT_USE_KEK, /* unwraps the CEK of a payload; alg A128KW, A192KW, A256KW */
 	MST_SUIT_USE_ECDH, /* the device's private key: alg ECDH-ES+A..KW, curve P-256 or X25519 */
 	MST_SUIT_USE_SIGN_REPORT, /* verifies a report's COSE_Sign1 */
@@ -113,7 +113,7 @@ struct mst_suit_key {
 	enum mst_suit_curve curve; /* of an ECDH key; else NONE */
 	int32_t alg; /* exactly one */
 	uint8_t authority; /* 0 to 31: whose key it is; access control and policy count these */
-	mst_span kid; /* absent: the key has no name and is only tried for blocks without kid */
+	mst_span kid; /* absent: the key has no name and is tried whatever a block names */
 	mst_span material;
 	const void *handle;
 };
@@ -298,6 +298,8 @@ void mst_suit_auth_begin(struct mst_suit_auth *a, const struct mst_suit_crypto *
  * MST_E_SUIT_AUTH_BLOCKS, _AUTH_TRIES.
  * Headers: definite lengths, no label twice in either or both, order free; an
  * empty protected header (h'' or h'a0') has no alg and is refused for that.
+ * COSE_Mac by ECDH-ES is passed over (MST_E_SUIT_RECIPIENT): everybody knows
+ * the device's public key, so such a MAC says nothing about who made it.
  */
 MST_MUST_USE mst_err mst_suit_auth_block(struct mst_suit_auth *a, mst_span block);
 
