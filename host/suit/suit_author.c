@@ -2,29 +2,9 @@
 /* A manifest under construction: what was said, kept encoded where it is small. */
 #include "host/suit/suit_author_impl.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "host/suit_words.h"
-
-static _Thread_local char why[512];
-
-const char *
-suit_author_why(void)
-{
-	return why;
-}
-
-void
-suit_author_say(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof why, fmt, ap);
-	va_end(ap);
-}
 
 void
 author_fail(struct suit_author *m, mst_err e)
@@ -50,7 +30,7 @@ suit_author_new(struct arena *a)
 
 	if (m != NULL)
 		*m = (struct suit_author){ .a = a, .alg = -16, .component_tail = &m->component };
-	why[0] = '\0';
+	suit_author_say("%s", "");
 	return m;
 }
 

@@ -4,7 +4,7 @@
 #define HOST_SUIT_SUIT_AUTHOR_IMPL_H
 
 #include "host/suit/suit_author.h"
-#include "host/suit/suit_cbor.h"
+#include "host/suit_cbor.h"
 
 struct author_id {
 	mst_span encoded; /* [* bstr] */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "host/conf.h"
-#include "host/suit/suit_cbor.h"
+#include "host/suit_cbor.h"
 #include "host/suit/suit_value.h"
 
 #define WORDS_MAX 256

@@ -9,7 +9,7 @@
 #include "host/conf.h"
 #include "host/file.h"
 #include "host/suit/suit_author.h"
-#include "host/suit/suit_cbor.h"
+#include "host/suit_cbor.h"
 #include "muster/base64.h"
 #include "muster/time.h"
 

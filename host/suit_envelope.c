@@ -1,14 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Envelopes taken apart and put together; digests of what is in them (sheet 1 to 3, 6). */
+#include "host/suit_envelope.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
-#include "host/suit/suit_author.h"
-#include "host/suit/suit_cbor.h"
+#include "host/suit_cbor.h"
 #include "host/suit_words.h"
 
 #define TAG_ENVELOPE 107u
+
+static _Thread_local char why[512];
+
+const char *
+suit_author_why(void)
+{
+	return why;
+}
+
+void
+suit_author_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof why, fmt, ap);
+	va_end(ap);
+}
 
 /* --- digests --- */
 
@@ -134,11 +155,11 @@ static mst_err
 read_authentication(mst_span whole, mst_span content, struct suit_envelope *out)
 {
 	struct mst_cbor_reader r;
-	const char *why;
+	const char *breach;
 	size_t at;
 
-	if ((why = cbs_breach(content, &at)) != NULL)
-		return bad(why, offset(whole, content) + at);
+	if ((breach = cbs_breach(content, &at)) != NULL)
+		return bad(breach, offset(whole, content) + at);
 	mst_cbor_init(&r, content);
 	mst_cbor_array(&r);
 	out->digest = mst_cbor_bytes(&r);
@@ -187,14 +208,14 @@ suit_envelope_read(mst_span bytes, struct suit_envelope *out)
 {
 	struct suit_envelope env = { 0 };
 	struct mst_cbor_reader r;
-	const char *why;
+	const char *breach;
 	mst_err e = MST_OK;
 	size_t at;
 
 	if (bytes.len > SUIT_ENVELOPE_MAX)
 		return bad("larger than the tool takes", SUIT_ENVELOPE_MAX);
-	if ((why = cbs_breach(bytes, &at)) != NULL)
-		return bad(why, at);
+	if ((breach = cbs_breach(bytes, &at)) != NULL)
+		return bad(breach, at);
 	mst_cbor_init(&r, bytes);
 	if (mst_cbor_peek(&r) == MST_CBOR_TAG) {
 		if (mst_cbor_tag(&r) != TAG_ENVELOPE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CBOR that grows in an arena, maps that sort themselves; inside host/suit only. */
-#ifndef HOST_SUIT_SUIT_CBOR_H
-#define HOST_SUIT_SUIT_CBOR_H
+/* CBOR that grows in an arena, maps that sort themselves; for host/suit and inspect. */
+#ifndef HOST_SUIT_CBOR_H
+#define HOST_SUIT_CBOR_H
 
 #include "host/arena.h"
 #include "muster/cbor.h"

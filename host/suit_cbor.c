@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/suit/suit_cbor.h"
+#include "host/suit_cbor.h"
 
 #include <string.h>
 
