@@ -20,15 +20,33 @@
 static const char *const kept[] = { "EC", "RSA", "RSA-PSS", "ED25519", "ED448", "X25519", "HMAC",
 	"HKDF", "TLS1-PRF" };
 
+/* What TLS 1.2 and 1.3, DTLS with CCM_8 and the stateless proxy's header (SIV) run on. */
+static const char *const kept_ciphers[] = { "AES-128-GCM", "AES-256-GCM", "AES-128-CCM",
+	"AES-256-CCM", "AES-128-CTR", "AES-256-CTR", "AES-128-SIV", "ChaCha20-Poly1305" };
+/* SHA-1 names keys (RFC 5280 4.2.1.2), SHAKE256 is within Ed448. */
+static const char *const kept_digests[] = { "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512",
+	"SHAKE-256" };
+
 struct table {
 	int operation;
 	OSSL_ALGORITHM rows[TABLE_MAX + 1]; /* ended by a row without names */
 };
 static struct table tables[] = { { .operation = OSSL_OP_KEYMGMT }, { .operation = OSSL_OP_DECODER },
-	{ .operation = OSSL_OP_ENCODER } };
+	{ .operation = OSSL_OP_ENCODER }, { .operation = OSSL_OP_CIPHER },
+	{ .operation = OSSL_OP_DIGEST } };
 
 static OSSL_LIB_CTX *beneath; /* where the real provider lives */
 static OSSL_PROVIDER *base, *narrowed;
+
+static bool
+is_among(const char *const *list, size_t count, const char *name, size_t len)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(list[i]) == len && strncasecmp(list[i], name, len) == 0)
+			return true;
+	return false;
+}
+#define IS_AMONG(list, name, len) is_among((list), sizeof(list) / sizeof *(list), (name), (len))
 
 static bool
 is_kept(int operation, const OSSL_ALGORITHM *a)
@@ -36,16 +54,17 @@ is_kept(int operation, const OSSL_ALGORITHM *a)
 	const char *names = a->algorithm_names;
 	size_t n = strcspn(names, ":");
 
+	if (operation == OSSL_OP_CIPHER)
+		return IS_AMONG(kept_ciphers, names, n);
+	if (operation == OSSL_OP_DIGEST)
+		return IS_AMONG(kept_digests, names, n);
 	/* of the readers, those of public keys: messages hold no others */
 	if (operation == OSSL_OP_DECODER &&
 	    strstr(a->property_definition, "structure=SubjectPublicKeyInfo") == NULL)
 		return false;
 	if (operation == OSSL_OP_DECODER && n == 3 && strncasecmp(names, "DER", n) == 0)
 		return true;
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-		if (strlen(kept[i]) == n && strncasecmp(kept[i], names, n) == 0)
-			return true;
-	return false;
+	return IS_AMONG(kept, names, n);
 }
 
 static bool

@@ -4,7 +4,8 @@
  * TLS needs to agree on keys. Whatever else OpenSSL can parse (DSA, DH, SM2,
  * ...) no certificate of ours may use, and a parser that is not there cannot
  * be attacked. It also pays: OpenSSL 3.0 looks at every decoder it has for
- * every certificate it reads, and this list is a third as long
+ * every certificate it reads, and this list is a third as long. Ciphers and
+ * digests likewise: what TLS, DTLS and the stateless proxy use
  * (docs/decisions/0015-fewer-algorithms.md).
  */
 #ifndef HOST_ALGORITHMS_H

@@ -194,6 +194,36 @@ tls_agrees_on_the_usual_groups_and_no_finite_fields(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* Of ciphers and digests, those that TLS, DTLS and the stateless proxy run on; no others. */
+static void
+ciphers_and_digests_are_those_in_use(void **state)
+{
+	static const char *const there[] = { "AES-128-GCM", "AES-256-GCM", "AES-128-CCM",
+		"AES-128-CTR", "AES-256-CTR", "AES-128-SIV", "ChaCha20-Poly1305" };
+	static const char *const gone[] = { "CAMELLIA-128-CBC", "ARIA-128-GCM", "SM4-CTR",
+		"AES-128-CBC", "AES-128-CBC-HMAC-SHA1", "DES-EDE3-CBC" };
+	static const char *const digests[] = { "SHA1", "SHA256", "SHA384", "SHA512", "SHAKE256" };
+	static const char *const no_digests[] = { "MD5", "MD5-SHA1", "SM3", "SHA3-256" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
+		EVP_CIPHER *c = EVP_CIPHER_fetch(NULL, there[i], NULL);
+
+		assert_non_null(c);
+		EVP_CIPHER_free(c);
+	}
+	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+		assert_null(EVP_CIPHER_fetch(NULL, gone[i], NULL));
+	for (size_t i = 0; i < sizeof digests / sizeof *digests; i++) {
+		EVP_MD *m = EVP_MD_fetch(NULL, digests[i], NULL);
+
+		assert_non_null(m);
+		EVP_MD_free(m);
+	}
+	for (size_t i = 0; i < sizeof no_digests / sizeof *no_digests; i++)
+		assert_null(EVP_MD_fetch(NULL, no_digests[i], NULL));
+}
+
 int
 main(void)
 {
@@ -201,6 +231,7 @@ main(void)
 		cmocka_unit_test(certificates_of_kept_kinds_have_keys_others_parse_without),
 		cmocka_unit_test(private_keys_sign_for_their_certificates),
 		cmocka_unit_test(a_new_key_can_be_written_and_read),
+		cmocka_unit_test(ciphers_and_digests_are_those_in_use),
 		cmocka_unit_test(tls_agrees_on_the_usual_groups_and_no_finite_fields),
 	};
 
