@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,6 +212,19 @@ await(struct agent *a, struct mst_pledge_action *act, int64_t deadline, enum end
 
 /* ---- one session: from init to DONE, or to what ends it ---- */
 
+/* The id by which pledge, registrar and MASA speak of one bootstrap in their logs. No secret. */
+static void
+make_trace(struct agent *a)
+{
+	uint8_t id[16];
+
+	a->trace[0] = '\0';
+	if (RAND_bytes(id, sizeof id) != 1)
+		return; /* the registrar makes one */
+	for (size_t i = 0; i < sizeof id; i++)
+		snprintf(a->trace + 2 * i, 3, "%02x", id[i]);
+}
+
 static mst_err
 session_open(struct agent *a, enum mst_pledge_mode mode)
 {
@@ -250,6 +264,12 @@ session_open(struct agent *a, enum mst_pledge_mode mode)
 		a->peers[i].refused = false;
 	}
 	a->session_began = clock_mono();
+	/* Over CoAPS the registrar makes the id: no message of CoAP carries one. */
+	if (a->cfg->transport != AGENT_HTTPS)
+		a->trace[0] = '\0';
+	else if (mode != MST_PLEDGE_REPORT ||
+	         a->trace[0] == '\0') /* the report ends what it tells of */
+		make_trace(a);
 	a->passing = a->sending = a->has_next = a->redirected = a->told_no_peer = false;
 	a->logged = MST_OK;
 	a->base[0] = '\0';

@@ -141,6 +141,7 @@ open_client(struct agent *a, const struct mst_pledge_action *act, const char *ba
 		.cert = ldevid ? a->record.cert : a->idevid,
 		.key = ldevid ? a->record.key : a->idevid_key,
 		.chain = ldevid ? a->ldevid_chain : a->idevid_chain,
+		.trace = a->trace[0] != '\0' ? a->trace : NULL,
 	};
 
 	if (wait > a->cfg->timers.answer_max)

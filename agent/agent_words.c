@@ -42,6 +42,7 @@ decide(struct agent *a, enum step step, mst_err e, const char *detail)
 		.role = "pledge",
 		.step = step,
 		.err = e,
+		.trace = a->trace[0] != '\0' ? a->trace : NULL,
 		.request = a->request_id,
 		.serial = a->serial,
 		.peer = a->base[0] != '\0' ? a->base + 8 : NULL, /* behind its scheme */

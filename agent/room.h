@@ -94,6 +94,7 @@ struct agent {
 	bool has_next; /* an action came out of a step within the handshake */
 	struct mst_pledge_action next;
 	const char *request_id;
+	char trace[33]; /* the id of this bootstrap or renewal in everybody's log; "": none */
 	char detail[256];
 
 	/* Running */

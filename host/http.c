@@ -215,7 +215,7 @@ headers_set(struct http_client *c, const struct http_request *r)
 	    (e = header_add(c, "Content-Type", r->content_type)) != MST_OK ||
 	    (e = header_add(c, "Accept", r->accept)) != MST_OK)
 		return e;
-	return MST_OK;
+	return c->o.trace != NULL ? header_add(c, "X-Muster-Trace", c->o.trace) : MST_OK;
 }
 
 /*

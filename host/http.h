@@ -43,6 +43,7 @@ struct http_options {
 	long total_timeout_ms; /* one exchange whole; 0: 120 s */
 	const char *user, *password; /* HTTP Basic, HTTP_ANCHORS only (est.md T6); NULL for none */
 	const char *user_agent; /* NULL: "muster/VERSION" */
+	const char *trace; /* X-Muster-Trace of every request, 16 to 32 hex digits; NULL for none */
 };
 /* MST_E_USAGE when the options contradict each other, MST_E_NOMEM. */
 MST_MUST_USE mst_err http_open(const struct http_options *o, struct http_client **out);

@@ -15,7 +15,7 @@ struct journal {
 	const char *role;
 	pthread_mutex_t lock;
 	int64_t minute;
-	unsigned rows; /* of strangers, in this minute */
+	long rows, most; /* of strangers, in this minute */
 };
 
 /* A row under way, with the strings it points to. */
@@ -33,6 +33,7 @@ journal_new(struct store *s, const char *role, struct journal **out)
 		return MST_E_NOMEM;
 	j->store = s;
 	j->role = role;
+	j->most = ROWS_A_MINUTE;
 	pthread_mutex_init(&j->lock, NULL);
 	*out = j;
 	return MST_OK;
@@ -47,6 +48,12 @@ journal_free(struct journal *j)
 	free(j);
 }
 
+void
+journal_limit(struct journal *j, long rows_a_minute)
+{
+	j->most = rows_a_minute;
+}
+
 static bool
 stranger_may_write(struct journal *j)
 {
@@ -58,7 +65,7 @@ stranger_may_write(struct journal *j)
 		j->minute = minute;
 		j->rows = 0;
 	}
-	may = j->rows < ROWS_A_MINUTE;
+	may = j->rows < j->most;
 	j->rows += may;
 	pthread_mutex_unlock(&j->lock);
 	return may;

@@ -13,6 +13,8 @@ struct journal;
 /* role: "registrar", "est", ...: literal, lives as long as the journal. */
 MST_MUST_USE mst_err journal_new(struct store *s, const char *role, struct journal **out);
 void journal_free(struct journal *j);
+/* Another limit than 60 rows a minute for strangers; before the first of them. */
+void journal_limit(struct journal *j, long rows_a_minute);
 
 /*
  * Refuse (net_refuse) and leave a row. Rows of clients that no trusted

@@ -51,6 +51,7 @@ set_defaults(struct masa_config *c)
 	c->customer_per_minute = (long)or_default(c->customer_per_minute, 60000);
 	c->failures_per_minute = (long)or_default(c->failures_per_minute, 10);
 	c->failure_delay_ms = (long)or_default(c->failure_delay_ms, 1000);
+	c->refusals_per_minute = (long)or_default(c->refusals_per_minute, 60);
 }
 
 static mst_err
@@ -60,7 +61,8 @@ check_config(const struct masa_config *c)
 		return say(MST_E_CONFIG_MISSING, "no IDevID anchors");
 	if (c->nonceless_seconds < 0 || c->skew_seconds < 0 || c->rvr_max_age_seconds < 0 ||
 	    c->prior_skew_seconds < 0 || c->prior_max_age_seconds < 0 || c->source_per_minute < 0 ||
-	    c->customer_per_minute < 0 || c->failures_per_minute < 0 || c->failure_delay_ms < 0)
+	    c->customer_per_minute < 0 || c->failures_per_minute < 0 || c->failure_delay_ms < 0 ||
+	    c->refusals_per_minute < 0)
 		return say(MST_E_CONFIG_VALUE, "a number is negative");
 	/* SEC-2: the key of long-lived vouchers is another one. */
 	if (strcmp(c->slot_short, c->slot_long) == 0)
@@ -182,8 +184,10 @@ masa_open(const struct masa_config *cfg, struct net *n, struct store *s, struct 
 	pthread_mutex_init(&m->lock, NULL);
 	set_defaults(&m->cfg);
 	if ((e = check_config(&m->cfg)) != MST_OK || (e = check_slots(m)) != MST_OK ||
-	    (e = make_policy(m)) != MST_OK || (e = open_clients(m)) != MST_OK)
+	    (e = make_policy(m)) != MST_OK || (e = open_clients(m)) != MST_OK ||
+	    (e = journal_new(s, "masa", &m->journal)) != MST_OK)
 		goto out;
+	journal_limit(m->journal, m->cfg.refusals_per_minute);
 	m->by_source = masa_rate_new(m->cfg.source_per_minute);
 	m->by_customer = masa_rate_new(m->cfg.customer_per_minute);
 	m->failures = masa_rate_new(m->cfg.failures_per_minute);
@@ -212,6 +216,7 @@ masa_close(struct masa *m)
 	for (unsigned i = 0; i < m->loops; i++)
 		keys_client_free(m->clients[i]);
 	free(m->clients);
+	journal_free(m->journal);
 	masa_auth_free(m->auth);
 	masa_rate_free(m->by_source);
 	masa_rate_free(m->by_customer);

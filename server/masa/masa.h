@@ -34,6 +34,7 @@ struct masa_config { /* zero or NULL: the default in brackets */
 	long customer_per_minute; /* [60000] requests of one customer */
 	long failures_per_minute; /* [10] wrong passwords from one address, then 429 */
 	long failure_delay_ms; /* [1000] before a wrong password is answered */
+	long refusals_per_minute; /* [60] rows of the trail; log and counters have all */
 };
 
 struct masa;

@@ -48,6 +48,27 @@ post_to_loop(void *loop, void (*fn)(void *), void *arg)
 	net_post(loop, fn, arg);
 }
 
+/*
+ * The trail has what was judged and refused; of vouchers the chained log is the
+ * trail. Who is turned away unheard writes nothing.
+ */
+static void
+record(const struct flow *f, mst_err e)
+{
+	const struct net_request *rq = f->rq;
+	const struct journal_who who = { rq->trace, rq->id, rq->peer->address };
+	const char *words = f->report.detail;
+	mst_span serial = f->report.serial;
+
+	if (e == MST_E_HTTP_OVERLOAD || e == MST_E_CUSTOMER_RATE)
+		return;
+	if (serial.ptr != NULL)
+		words =
+		    arena_printf(rq->arena, "%.*s%s%s", (int)serial.len, (const char *)serial.ptr,
+		        words != NULL ? ": " : "", words != NULL ? words : "");
+	journal_record(f->m->journal, &who, 0, f->step, e, words);
+}
+
 static void
 refuse(struct flow *f, mst_err e, int64_t retry_after)
 {
@@ -58,6 +79,7 @@ refuse(struct flow *f, mst_err e, int64_t retry_after)
 	if (f->report.product != NULL)
 		rq->manufacturer = f->report.product;
 	masa_who_drop(&f->who);
+	record(f, e);
 	if (retry_after > 0 || mst_err_info(e)->http == 503)
 		net_wait(rq, f->step, e, retry_after > 0 ? retry_after : RETRY_SECONDS, detail);
 	else

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "server/journal/journal.h"
 #include "server/masa/masa.h"
 
 /* --- masa_rate.c: token buckets by name, of a fixed number; the least recently used one is evicted
@@ -55,6 +56,7 @@ struct masa {
 	struct net_route routes[2];
 	struct masa_rate *by_source, *by_customer, *failures;
 	struct masa_auth *auth;
+	struct journal *journal;
 	/* customers, read again at most once a second */
 	pthread_mutex_t lock;
 	struct masa_customers *customers;

@@ -78,6 +78,10 @@ request_new(struct conn *c)
 		return NULL;
 	r->conn = c;
 	r->pub.started_us = c->began_us;
+	if (c->trace[0] == '\0')
+		memcpy(c->trace, r->pub.trace, sizeof c->trace);
+	else
+		memcpy(r->pub.trace, c->trace, sizeof r->pub.trace);
 	return r;
 }
 

@@ -35,6 +35,18 @@ timeline_is_whole() {
 	done
 	same "no refusal in the timeline" "" "$(device_field D-1 'timeline[] | select(.outcome == "refused") | .step')"
 }
+# design.md 5: one id in the logs of pledge, registrar and MASA and in the trail.
+one_trace_follows() {
+	local ids f
+	ids=$(jq -rR 'fromjson? | select(.role == "pledge" and .serial == "D-1") | .trace' "$W/devices/D-1/agent.log" | sort -u)
+	same "ids in the agent's log" 1 "$(wc -l <<<"$ids")"
+	same "its form" 32 "$(tr -d '\n' <<<"$ids" | grep -cE '^[0-9a-f]{32}$' | sed 's/1/32/')"
+	same "ids in the trail" "$ids" "$(device_field D-1 'timeline[] | select(.role != "admin" and .role != "ca") | .trace' | sort -u)"
+	for f in site factory; do
+		same "ids of its decisions in the log of the $f" "$ids" \
+			"$(jq -rR 'fromjson? | select(.serial == "D-1" and .trace != null) | .trace' "$W/$f.log" | sort -u)"
+	done
+}
 masa_logged_once() {
 	same "entries" 1 "$(factory inventory log D-1 --json | jq 'length')"
 	same "signed" true "$(factory inventory log D-1 --json | jq '.[0].signed')"
@@ -204,6 +216,7 @@ t whole_run_through_the_proxy whole_run
 t openssl_verifies_the_ldevid openssl_verifies_ldevid
 t openssl_verifies_the_voucher openssl_verifies_voucher
 t the_timeline_is_whole timeline_is_whole
+t one_trace_follows_the_device one_trace_follows
 t the_masa_logged_one_voucher masa_logged_once
 t metrics_healthz_readyz_answer operators_ports_answer
 t once_enrolled_never_brski_again once_enrolled_stays

@@ -195,6 +195,34 @@ answer_is_taken(void **state)
 	stop(&s);
 }
 
+/* design.md 5: the same id in the first request and in those after it; none where none is given. */
+static void
+trace_is_in_every_request(void **state)
+{
+	struct server s = { .reply = { OK2, OK2 } };
+	struct http_options o = { .trust = HTTP_PROVISIONAL, .trace = "0123456789abcdef" };
+	struct http_answer an;
+	struct http_client *c;
+
+	(void)state;
+	start(&s);
+	o.base = s.base;
+	assert_int_equal(http_open(&o, &c), MST_OK);
+	assert_int_equal(begin(c, &post, &an), MST_OK);
+	assert_int_equal(http_send(c, a, &get, 100, &an), MST_OK);
+	http_close(c);
+	stop(&s);
+	for (int i = 0; i < 2; i++)
+		assert_non_null(strstr(s.seen[i], "\r\nX-Muster-Trace: 0123456789abcdef\r\n"));
+	s = (struct server){ .reply = { OK2 } };
+	start(&s);
+	c = client_for(&s, HTTP_PROVISIONAL);
+	assert_int_equal(begin(c, &post, &an), MST_OK);
+	http_close(c);
+	stop(&s);
+	assert_null(strcasestr(s.seen[0], "X-Muster"));
+}
+
 static void
 TLS_3_provisional_accepts(void **state)
 {
@@ -877,6 +905,7 @@ main(void)
 	static const struct CMUnitTest fixed[] = {
 		T(TLS_3_provisional_shows_the_chain_before_the_request),
 		T(answer_is_taken),
+		T(trace_is_in_every_request),
 		T(TLS_3_provisional_accepts),
 		T(TLS_3_handshake_signature_is_verified_in_tls_1_3),
 		T(TLS_3_handshake_signature_is_verified_in_tls_1_2),

@@ -112,6 +112,7 @@ server_start(void)
 {
 	struct masa_config cfg = { .failure_delay_ms = 1,
 		.failures_per_minute = 1000,
+		.refusals_per_minute = 100000,
 		.id_data_products = old_products,
 		.id_data_count = 1 };
 	struct world w;
@@ -339,6 +340,24 @@ server_be(struct world *w)
 	masa_reload(server.masa);
 	masa_reload(server.strict);
 	masa_reload(server.slow);
+}
+
+static mst_err
+nothing(struct db *db, void *arg)
+{
+	(void)db;
+	(void)arg;
+	return MST_OK;
+}
+
+size_t
+server_trail(struct arena *a, struct trail **rows)
+{
+	size_t n = 0;
+
+	server_write(nothing, NULL); /* rows of refusals are written behind the answer, in order */
+	assert_int_equal(trail_list(store_reader(server.store), a, 0, 0, 100000, rows, &n), MST_OK);
+	return n;
 }
 
 size_t

@@ -4,6 +4,7 @@
 #define TESTS_MASA_SERVER_H
 
 #include "server/masa/masa.h"
+#include "server/store/store_device.h"
 #include "tests/unit/masa/support_world.h"
 
 struct server {
@@ -47,5 +48,7 @@ void server_be(struct world *w);
 size_t server_log(const char *serial, struct arena *a, struct masa_entry **entries);
 size_t server_log_count(const char *serial);
 void server_write(store_job job, void *arg);
+/* Every row of the trail, what is still on its way included. */
+size_t server_trail(struct arena *a, struct trail **rows);
 
 #endif

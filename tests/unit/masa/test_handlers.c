@@ -20,7 +20,28 @@
 
 #define AUDIT "/.well-known/brski/requestauditlog"
 
-/* A refusal as HT-2 wants it, and nothing in the log. */
+/* D19: a row of the trail with that name, and the request's id as the answer told it. */
+static void
+in_the_trail(const struct got *g, mst_err want)
+{
+	struct arena *a = arena_new(0);
+	struct trail *rows;
+	size_t n = server_trail(a, &rows);
+
+	if (want == MST_E_HTTP_BODY_LIMIT || want == MST_E_HTTP_METHOD ||
+	    want == MST_E_CUSTOMER_RATE) { /* not heard, so not judged */
+		arena_free(a);
+		return;
+	}
+	assert_true(n > 0);
+	assert_string_equal(mst_err_info(rows[n - 1].err)->name, mst_err_info(want)->name);
+	assert_string_equal(rows[n - 1].role, "masa");
+	assert_true(memmem(g->body.ptr, g->body.len, rows[n - 1].request,
+	                strlen(rows[n - 1].request)) != NULL);
+	arena_free(a);
+}
+
+/* A refusal as HT-2 wants it, a row in the trail, and nothing in the log of vouchers. */
 static void
 refused(const struct got *g, mst_err want, size_t before)
 {
@@ -35,6 +56,7 @@ refused(const struct got *g, mst_err want, size_t before)
 	if (info->http == 503 || info->http == 429)
 		assert_true(atoi(g->retry_after) > 0);
 	assert_int_equal(server_log_count(SERIAL) + server_log_count("OTHER0001"), before);
+	in_the_trail(g, want);
 }
 
 static size_t

@@ -355,6 +355,32 @@ pipelined_requests_are_answered_in_order(void **state)
 	client_close(&c);
 }
 
+/* design.md 5: one id follows a device, also one whose agent sends none. */
+static void
+requests_of_a_connection_have_one_trace(void **state)
+{
+	static const char *const more[] = { "", "X-Muster-Trace: 0123456789abcdef\r\n", "" };
+	char first[33] = "";
+	struct client c;
+	struct reply a;
+
+	(void)state;
+	client_open(&c, shared.port, NULL);
+	for (int i = 0; i < 3; i++) {
+		client_say(&c, "GET /get HTTP/1.1\r\nHost: localhost\r\n");
+		client_say(&c, more[i]);
+		client_say(&c, "\r\n");
+		a = client_read(&c, false);
+		if (i == 0)
+			strncpy(first, reply_header(&a, "X-Trace"), sizeof first - 1);
+		assert_string_equal(
+		    reply_header(&a, "X-Trace"), i == 1 ? "0123456789abcdef" : first);
+		reply_free(&a);
+	}
+	assert_int_equal(strlen(first), 32);
+	client_close(&c);
+}
+
 static void
 a_hundred_pipelined_after_another(void **state)
 {
@@ -910,6 +936,7 @@ static const struct CMUnitTest more[] = {
 	cmocka_unit_test(request_fields_reach_the_handler),
 	cmocka_unit_test(expectation_is_answered),
 	cmocka_unit_test(pipelined_requests_are_answered_in_order),
+	cmocka_unit_test(requests_of_a_connection_have_one_trace),
 	cmocka_unit_test(a_hundred_pipelined_after_another),
 	cmocka_unit_test(truncated_requests_reach_no_handler),
 	cmocka_unit_test(half_closed_client_gets_its_answer),
