@@ -140,26 +140,32 @@ ask(struct db *db, const char *sql)
 	return v;
 }
 
-void
-world_v1(struct world *w, const char *path)
+static void
+run_file(struct world *w, struct db *db, const char *name)
 {
-	static const char *const names[] = { "schema_v1.sql", "rows_v1.sql" };
+	FILE *f = fopen(arena_printf(w->a, MUSTER_SOURCE_DIR "/tests/unit/store/%s", name), "r");
+	char *text = arena_alloc(w->a, 65536);
+
+	if (f == NULL)
+		fail_msg("no fixture %s: freeze what this version changed, and rows of it", name);
+	text[fread(text, 1, 65535, f)] = '\0';
+	(void)fclose(f);
+	assert_int_equal(db_exec(db, text), MST_OK);
+}
+
+void
+world_at(struct world *w, const char *path, size_t version)
+{
 	struct db *db = NULL;
-	mst_span sql;
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	(void)close(fd);
 	assert_int_equal(db_open(path, DB_PLAIN, &db), MST_OK);
-	for (size_t i = 0; i < 2; i++) {
-		FILE *f = fopen(
-		    arena_printf(w->a, MUSTER_SOURCE_DIR "/tests/unit/store/%s", names[i]), "r");
-		char *text = arena_alloc(w->a, 65536);
-
-		assert_non_null(f);
-		sql = mst_span_of(text, fread(text, 1, 65535, f));
-		(void)fclose(f);
-		assert_int_equal(db_exec(db, arena_str(w->a, sql)), MST_OK);
-	}
+	run_file(w, db, "schema_v1.sql");
+	run_file(w, db, "rows_v1.sql");
+	for (size_t v = 2; v <= version; v++)
+		run_file(w, db, arena_printf(w->a, "v%zu.sql", v));
+	assert_int_equal(ask(db, "PRAGMA user_version"), (int64_t)version);
 	db_close(db);
 }

@@ -30,8 +30,8 @@ mst_span serial_of(struct world *w, int n);
 /* A manufacturer with just what it must have, and its id; a device of it. */
 int64_t some_manufacturer(struct db *db, const char *name);
 int64_t some_device(struct world *w, struct db *db, const char *serial);
-/* A file with the tables of the first release, frozen as text, and rows of that time. */
-void world_v1(struct world *w, const char *path);
+/* A file with the tables of that version, frozen as text, and rows of its time. */
+void world_at(struct world *w, const char *path, size_t version);
 /* SQL behind everyone's back. */
 void tamper(const char *path, const char *sql);
 int64_t ask(struct db *db, const char *sql);

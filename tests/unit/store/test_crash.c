@@ -271,14 +271,14 @@ killed_before_each_write_of_a_migration_loses_nothing(void **state)
 	long n = 0;
 	pid_t pid;
 
-	world_v1(w, w->path);
+	world_at(w, w->path, 1);
 	want = rows_as_text(w, w->path);
 	assert_true(strlen(want) > 1000);
 	do {
 		const char *path = world_file(w, arena_printf(w->a, "old%ld", ++n));
 		const char *backup = arena_printf(w->a, "%s.v1.bak", path);
 
-		world_v1(w, path);
+		world_at(w, path, 1);
 		if ((pid = fork()) == 0)
 			migrate_until(path, n);
 		assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -513,18 +513,55 @@ migrate_fresh_goes_through_every_step(void **state)
 	assert_int_not_equal(access(world_file(w, "db.v0.bak"), F_OK), 0);
 }
 
+/* B13: from each earlier version, and each version has its fixture. */
 static void
-v1_fixture_is_what_this_program_makes_or_migrates(void **state)
+fixture_of_each_version_is_what_this_program_makes_or_migrates(void **state)
 {
 	struct world *w = *state;
 	struct store *s;
 
-	world_v1(w, w->path);
-	assert_int_equal(store_verify(w->path), MST_OK);
-	s = opened(w->path);
-	assert_int_equal(schema_check(s->db, &schema_current), MST_OK);
-	store_close(s);
-	assert_int_equal(store_verify(w->path), MST_OK);
+	for (size_t v = 1; v <= schema_current.count; v++) {
+		const char *path = world_file(w, arena_printf(w->a, "at%zu", v));
+		const char *backup = arena_printf(w->a, "%s.v%zu.bak", path, v);
+
+		world_at(w, path, v);
+		assert_int_equal(store_verify(path), MST_OK);
+		s = opened(path);
+		assert_int_equal(schema_check(s->db, &schema_current), MST_OK);
+		assert_int_equal(ask(s->db, "PRAGMA user_version"), (int64_t)schema_current.count);
+		store_close(s);
+		assert_int_equal(store_verify(path), MST_OK);
+		if (v < schema_current.count)
+			assert_int_equal(store_verify(backup), MST_OK);
+		else
+			assert_int_not_equal(access(backup, F_OK), 0);
+	}
+}
+
+static void
+fixture_rows_of_v2_and_v3_survive(void **state)
+{
+	struct world *w = *state;
+	struct device d, other;
+	struct store *s;
+	struct db *db;
+	bool barred;
+
+	for (size_t v = 2; v <= schema_current.count; v++) {
+		const char *path = world_file(w, arena_printf(w->a, "at%zu", v));
+
+		world_at(w, path, v);
+		s = opened(path);
+		db = store_reader(s);
+		assert_int_equal(device_find(db, w->a, 1, MST_LIT("S1"), MST_LIT("i"), &d), MST_OK);
+		assert_int_equal(
+		    device_find(db, w->a, 1, MST_LIT("S1"), MST_LIT("j"), &other), MST_OK);
+		assert_int_equal(d.id, 2);
+		assert_int_equal(other.id, 3);
+		assert_int_equal(barred_find(db, "basic:printer", &barred), MST_OK);
+		assert_int_equal(barred, v >= 3);
+		store_close(s);
+	}
 }
 
 static void
@@ -540,7 +577,7 @@ v1_fixture_rows_survive(void **state)
 	struct db *db;
 	size_t n;
 
-	world_v1(w, w->path);
+	world_at(w, w->path, 1);
 	s = opened(w->path);
 	db = store_reader(s);
 	assert_int_equal(manufacturer_get(db, w->a, "acme", &m), MST_OK);
@@ -592,7 +629,8 @@ main(void)
 		T(migrate_to_a_next_version_keeps_the_rows_and_a_backup),
 		T(migrate_that_fails_leaves_v1),
 		T(migrate_fresh_goes_through_every_step),
-		T(v1_fixture_is_what_this_program_makes_or_migrates),
+		T(fixture_of_each_version_is_what_this_program_makes_or_migrates),
+		T(fixture_rows_of_v2_and_v3_survive),
 		T(v1_fixture_rows_survive),
 	};
 
