@@ -270,131 +270,6 @@ test_restart_meanwhile(void **state)
 	assert_int_equal(site_trail_count(serial, STEP_PVR, MST_OK), 1);
 }
 
-/* --- refusals of 8.2, seen by the pledge --- */
-
-struct bend {
-	struct mst_voucher_claims c;
-	const struct id *client;
-	const char *type;
-	mst_span body;
-};
-
-static void
-bend_assertion(struct bend *b)
-{
-	b->c.assertion = MST_ASSERT_LOGGED;
-}
-static void
-bend_proximity(struct bend *b)
-{
-	b->c.proximity_cert = der_of(site.a, site.other_site.cert);
-}
-static void
-bend_serial(struct bend *b)
-{
-	b->c.serial = MST_LIT("D-99");
-}
-static void
-bend_media(struct bend *b)
-{
-	b->type = "application/json";
-}
-static void
-bend_no_media(struct bend *b)
-{
-	b->type = NULL;
-}
-static void
-bend_cose(struct bend *b)
-{
-	b->type = "application/voucher+cose";
-}
-static void
-bend_anonymous(struct bend *b)
-{
-	b->client = NULL;
-}
-static void
-bend_stranger(struct bend *b)
-{
-	b->client = &site.stranger;
-}
-static void
-bend_garbage(struct bend *b)
-{
-	b->body = MST_LIT("garbage");
-}
-static void
-bend_base64(struct bend *b)
-{
-	b->body = MST_LIT("MIIB"); /* HT-4 is off */
-}
-
-static const struct refusal_row {
-	const char *name;
-	void (*bend)(struct bend *);
-	int status;
-	mst_err want;
-	int closes, known; /* known: the row stands in the device's timeline */
-} refusals[] = {
-	{ "8.2-5 PVR_ASSERTION: 401 and the connection ends", bend_assertion, 401,
-	    MST_E_PVR_ASSERTION, 1, 1 },
-	{ "8.2-6 PVR_PROXIMITY: 401 and the connection ends", bend_proximity, 401,
-	    MST_E_PVR_PROXIMITY, 1, 1 },
-	{ "8.2-7 PVR_SERIAL: 403", bend_serial, 403, MST_E_PVR_SERIAL, 0, 1 },
-	{ "8.2-2 MEDIA_UNSUPPORTED: 415", bend_media, 415, MST_E_MEDIA_UNSUPPORTED, 0, 1 },
-	{ "8.2-2 MEDIA_UNSUPPORTED: no Content-Type", bend_no_media, 415, MST_E_MEDIA_UNSUPPORTED,
-	    0, 1 },
-	{ "8.2-3 PVR_PARSE: CMS sent as COSE", bend_cose, 400, MST_E_PVR_PARSE, 0, 1 },
-	{ "8.2-1 TLS_NO_CLIENT_CERT: 401", bend_anonymous, 401, MST_E_TLS_NO_CLIENT_CERT, 0, 0 },
-	{ "8.2-1 TLS_UNTRUSTED_MANUFACTURER: 403", bend_stranger, 403,
-	    MST_E_TLS_UNTRUSTED_MANUFACTURER, 0, 0 },
-	{ "8.2-3 PVR_PARSE: 400", bend_garbage, 400, MST_E_PVR_PARSE, 0, 1 },
-	{ "HT-4 PVR_PARSE: base64 where it is not allowed", bend_base64, 400, MST_E_PVR_PARSE, 0,
-	    1 },
-};
-
-static const struct id *refused_device; /* one that is known to the site */
-static const char *refused_serial;
-
-static void
-test_refusal(void **state)
-{
-	const struct refusal_row *r = *state;
-	struct bend b = { .type = "application/voucher-cms+json" };
-	struct got g;
-	int calls;
-
-	if (refused_device == NULL) {
-		refused_device = site_device(&refused_serial);
-		assert_int_equal(
-		    site_ask(refused_device, site_pvr(refused_device, refused_serial, N("II=")))
-		        .status,
-		    200);
-	}
-	mst_voucher_claims_init(&b.c, MST_VOUCHER_REQUEST);
-	b.client = refused_device;
-	b.c.assertion = MST_ASSERT_PROXIMITY;
-	b.c.serial = mst_span_str(refused_serial);
-	b.c.nonce = b.c.nonce_text = MST_LIT(N("JJ="));
-	b.c.proximity_cert = der_of(site.a, site.registrar.cert);
-	calls = atomic_load(&site.calls);
-	r->bend(&b);
-	g = site_post(b.client, "requestvoucher", b.type,
-	    b.body.ptr != NULL
-	        ? b.body
-	        : seal(site.a, MST_MEDIA_CMS_JSON, &b.c, refused_device, site.maker.cert));
-	assert_int_equal(g.status, r->status);
-	assert_true(says(&g, mst_err_info(r->want)->code));
-	if (r->closes)
-		assert_string_equal(g.connection, "close");
-	else
-		assert_string_equal(g.connection, "");
-	if (r->known)
-		is(site_trail(refused_serial, STEP_PVR), r->want);
-	assert_int_equal(atomic_load(&site.calls), calls);
-}
-
 /* --- an operator --- */
 
 struct decision_of {
@@ -985,7 +860,6 @@ main(void)
 	n = again_in(a, site_in_cose, "COSE", one, n);
 	memcpy(&tests[n], single, sizeof single);
 	n += sizeof single / sizeof single[0];
-	ADD(refusals, test_refusal);
 	ADD(telemetries, test_telemetry);
 	failed = _cmocka_run_group_tests("registrar on the wire", tests, n, setup, teardown);
 	arena_free(a);
