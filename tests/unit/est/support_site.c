@@ -337,6 +337,18 @@ assert_refused(const struct reply *r, mst_err e)
 	assert_string_equal(reply_header(r, "Content-Type"), "text/plain; charset=utf-8");
 }
 
+void
+assert_in_trail(struct site *s, const struct reply *r, mst_err e)
+{
+	struct trail t = site_last_trail(s, 0);
+
+	if (t.err != e)
+		fail_msg(
+		    "the trail has %s, not %s", mst_err_info(t.err)->name, mst_err_info(e)->name);
+	assert_string_equal(t.role, "est");
+	assert_string_equal(t.request, reply_header(r, "X-Request-Id"));
+}
+
 char *
 binding_of(struct site *s, struct client *c)
 {

@@ -59,6 +59,8 @@ char *csr_text(struct site *s, EVP_PKEY *key, const char *subject);
 /* The one certificate of an answer of 200; fails the test otherwise. */
 X509 *cert_of(const struct reply *r);
 void assert_refused(const struct reply *r, mst_err e);
+/* The newest row of the trail tells this refusal, under the request's id. */
+void assert_in_trail(struct site *s, const struct reply *r, mst_err e);
 /* The channel binding of a client's connection, as base64. */
 char *binding_of(struct site *s, struct client *c);
 

@@ -80,6 +80,7 @@ expect(X509 *cert, EVP_PKEY *key, const char *op, const char *body, const char *
 	struct reply r = post_as(cert, key, op, body, more);
 
 	assert_refused(&r, e);
+	assert_in_trail(&site, &r, e);
 	reply_free(&r);
 	assert_int_equal(site_certs(&site), before);
 }
