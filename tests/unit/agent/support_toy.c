@@ -130,6 +130,25 @@ sign_voucher(const char *json, const struct pki *signer)
 	return out;
 }
 
+static void
+change(json_t *v, const char *text)
+{
+	json_t *o, *value;
+	const char *key;
+
+	if (text == NULL)
+		return;
+	MUST((o = json_loads(text, 0, NULL)) != NULL);
+	json_object_foreach(o, key, value)
+	{
+		if (json_is_null(value))
+			json_object_del(v, key);
+		else
+			json_object_set(v, key, value);
+	}
+	json_decref(o);
+}
+
 /* base64 of the voucher for these claims, as the trick wants it */
 static char *
 make_voucher(struct toy *t, json_t *claims)
@@ -152,6 +171,7 @@ make_voucher(struct toy *t, json_t *claims)
 	    "pinned-domain-cert", pinned, "domain-cert-revocation-checks", 0);
 	if (t->trick != TOY_NO_NONCE)
 		json_object_set(v, "nonce", json_object_get(claims, "nonce"));
+	change(v, t->claims);
 	root = json_pack("{s:o}", "ietf-voucher:voucher", v);
 	MUST(root != NULL && (json = json_dumps(root, JSON_COMPACT)) != NULL);
 	out = sign_voucher(json, t->trick == TOY_FORGED_VOUCHER ? &p->false_masa : &p->masa);
@@ -255,7 +275,12 @@ send_voucher(struct exchange *x, json_t *claims)
 		memcpy(at, "verified ", 9);
 	}
 	t->vouchers++;
-	answer(x, 200, "Content-Type: application/voucher-cms+json\r\n", der, (size_t)n);
+	if (t->trick == TOY_NO_VOUCHER)
+		memset(der, 'x', (size_t)n);
+	answer(x, 200,
+	    t->trick == TOY_OTHER_FORM ? "Content-Type: application/voucher-jws+json\r\n"
+	                               : "Content-Type: application/voucher-cms+json\r\n",
+	    der, (size_t)n);
 	free(der);
 	free(t->last_voucher);
 	t->last_voucher = text;

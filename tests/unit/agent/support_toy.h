@@ -35,6 +35,8 @@ enum toy_trick {
 	TOY_SILENT, /* never answers requestvoucher */
 	TOY_BUSY, /* 503 to the first requestvoucher */
 	TOY_BUSY_ENROLLING, /* 503 to the first simpleenroll */
+	TOY_NO_VOUCHER, /* 200 with something else */
+	TOY_OTHER_FORM, /* the voucher in JWS's media type */
 };
 
 /* What many worlds share: the factory's and the site's authorities. */
@@ -57,6 +59,7 @@ struct toy {
 	long life; /* seconds of an LDevID */
 	bool tls12;
 	const char *redirect;
+	const char *claims; /* JSON over the voucher's own; null takes one away. NULL: nothing */
 	char *replay; /* base64 of a voucher */
 
 	/* What was seen */

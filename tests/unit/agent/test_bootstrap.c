@@ -150,24 +150,52 @@ struct refusal {
 	mst_err verdict;
 	int bad_status; /* voucher_status false was sent (TEL-1) */
 	int bad_reports; /* enrollstatus false was sent (TEL-2) */
+	const char *claims; /* toy.claims */
 };
+#define ROW_OF_8_7(name, claims, verdict)                                                          \
+	{                                                                                          \
+		"8.7-" name, TOY_HONEST, "", verdict, 1, 0, claims                                 \
+	}
 static const struct refusal refusals[] = {
-	{ "8.7-2 forged voucher", TOY_FORGED_VOUCHER, "", MST_E_VOUCHER_SIGNER, 1, 0 },
-	{ "8.7-2 altered voucher", TOY_ALTERED_VOUCHER, "", MST_E_VOUCHER_SIGNATURE, 1, 0 },
-	{ "8.7-3 voucher of another device", TOY_WRONG_SERIAL, "", MST_E_VOUCHER_SERIAL, 1, 0 },
+	{ "8.7-1 no voucher", TOY_NO_VOUCHER, "", MST_E_CMS, 1, 0, NULL },
+	{ "8.7-1 voucher in another form", TOY_OTHER_FORM, "", MST_E_VOUCHER_PARSE, 1, 0, NULL },
+	ROW_OF_8_7("1 no assertion", "{\"assertion\":null}", MST_E_VOUCHER_ASSERTION),
+	ROW_OF_8_7("3 no serial number", "{\"serial-number\":null}", MST_E_VOUCHER_SERIAL_FORMAT),
+	ROW_OF_8_7("4 another issuer of IDevIDs",
+	    "{\"idevid-issuer\":\"BBgwFoAUAAECAwQFBgcICQoLDA0ODxAREhM=\"}",
+	    MST_E_VOUCHER_IDEVID_ISSUER),
+	ROW_OF_8_7(
+	    "5 another nonce", "{\"nonce\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}", MST_E_VOUCHER_NONCE),
+	ROW_OF_8_7("5 nonce and expiry", "{\"expires-on\":\"9999-01-01T00:00:00Z\"}",
+	    MST_E_VOUCHER_EXPIRES_WITH_NONCE),
+	ROW_OF_8_7("6 expired",
+	    "{\"nonce\":null,\"created-on\":\"2020-01-01T00:00:00Z\","
+	    "\"expires-on\":\"2021-01-01T00:00:00Z\"}",
+	    MST_E_VOUCHER_EXPIRED),
+	ROW_OF_8_7("6 created in the future", "{\"created-on\":\"9999-01-01T00:00:00Z\"}",
+	    MST_E_VOUCHER_NOT_YET),
+	ROW_OF_8_7("7 no pin", "{\"pinned-domain-cert\":null}", MST_E_VOUCHER_PIN),
+	ROW_OF_8_7("8 revocation checks wanted", "{\"domain-cert-revocation-checks\":true}",
+	    MST_E_VOUCHER_REVOCATION),
+	{ "8.7-2 forged voucher", TOY_FORGED_VOUCHER, "", MST_E_VOUCHER_SIGNER, 1, 0, NULL },
+	{ "8.7-2 altered voucher", TOY_ALTERED_VOUCHER, "", MST_E_VOUCHER_SIGNATURE, 1, 0, NULL },
+	{ "8.7-3 voucher of another device", TOY_WRONG_SERIAL, "", MST_E_VOUCHER_SERIAL, 1, 0,
+	    NULL },
 	{ "8.7-5 nonceless voucher where policy wants a nonce", TOY_NO_NONCE,
-	    "refuse_nonceless = true\n", MST_E_VOUCHER_NONCELESS, 1, 0 },
-	{ "8.7-9 voucher pins another registrar", TOY_WRONG_PIN, "", MST_E_VOUCHER_TLS_CHAIN, 1,
-	    0 },
-	{ "8.7-9 registrar without cmcRA", TOY_NO_RA, "", MST_E_VOUCHER_NOT_RA, 1, 0 },
+	    "refuse_nonceless = true\n", MST_E_VOUCHER_NONCELESS, 1, 0, NULL },
+	{ "8.7-9 voucher pins another registrar", TOY_WRONG_PIN, "", MST_E_VOUCHER_TLS_CHAIN, 1, 0,
+	    NULL },
+	{ "8.7-9 registrar without cmcRA", TOY_NO_RA, "", MST_E_VOUCHER_NOT_RA, 1, 0, NULL },
 	{ "RFC8995-5.6 registrar refuses the device", TOY_REFUSES_VOUCHER, "", MST_E_PLEDGE_REFUSED,
-	    0, 0 },
-	{ "EST-5 cacerts not beneath the pin", TOY_FOREIGN_CACERTS, "", MST_E_PLEDGE_CA_CERTS, 0,
-	    1 },
-	{ "RFC7030-4.2.3 LDevID of a foreign CA", TOY_FOREIGN_CERT, "", MST_E_PLEDGE_ENROLL, 0, 1 },
+	    0, 0, NULL },
+	{ "EST-5 cacerts not beneath the pin", TOY_FOREIGN_CACERTS, "", MST_E_PLEDGE_CA_CERTS, 0, 1,
+	    NULL },
+	{ "RFC7030-4.2.3 LDevID of a foreign CA", TOY_FOREIGN_CERT, "", MST_E_PLEDGE_ENROLL, 0, 1,
+	    NULL },
 	{ "RFC7030-4.2.3 LDevID of another key", TOY_CERT_OF_OTHER_KEY, "", MST_E_PLEDGE_ENROLL, 0,
-	    1 },
-	{ "RFC7030-4.2.3 enrolment refused", TOY_REFUSES_ENROLL, "", MST_E_PLEDGE_REFUSED, 0, 1 },
+	    1, NULL },
+	{ "RFC7030-4.2.3 enrolment refused", TOY_REFUSES_ENROLL, "", MST_E_PLEDGE_REFUSED, 0, 1,
+	    NULL },
 };
 
 static void
@@ -180,6 +208,7 @@ refused(void **state)
 
 	world_open(&w, r->trick);
 	world_configure(&w, r->config);
+	w.toy.claims = r->claims;
 	/* There is time for many attempts; the refusal is final, so there is one. */
 	assert_int_equal(world_run(&w, AGENT_ONCE, LONG), AGENT_REFUSED);
 	assert_int_equal(w.verdict, r->verdict);
