@@ -29,6 +29,9 @@
  * accidents. Whoever can write this flash can also forge it: keep it where only
  * firmware writes (requirements sheet 22, MFST.CONST).
  *
+ * After a write that no sector took (MST_E_SLOT_WORN), what writes is refused
+ * until the record is opened again: the flash decides what it holds.
+ *
  * One struct mst_slots is used by one thread. Bootloader and application each
  * open their own over the same flash, one after the other.
  */
@@ -51,9 +54,10 @@
 #ifndef MST_SLOTS_REFS
 #define MST_SLOTS_REFS 4 /* components with a reference count */
 #endif
+#define MST_SLOTS_KEYS (2 + MST_SLOTS_COUNTERS + MST_SLOTS_REFS) /* at most 26 */
 #define MST_SLOTS_ENTRY 128 /* bytes an entry takes in the log */
-/* boot, journal, counters, references, the seal, and one that is free */
-#define MST_SLOTS_SECTOR_BYTES_MIN (MST_SLOTS_ENTRY * (4 + MST_SLOTS_COUNTERS + MST_SLOTS_REFS))
+/* A value for each key, the seal, and one place that is free. */
+#define MST_SLOTS_SECTOR_BYTES_MIN (MST_SLOTS_ENTRY * (MST_SLOTS_KEYS + 2))
 
 /*
  * The flash. Offsets are bytes from its beginning. The record needs uniform
@@ -157,9 +161,8 @@ struct mst_slots_config {
 	enum mst_slots_fallback fallback;
 };
 
-/* What the record says. Read it through the functions; write it never. */
-struct mst_slots {
-	struct mst_slots_config config;
+/* What decides on the next boot. Always changed as a whole. */
+struct mst_slots_boot {
 	enum mst_slot_state state;
 	enum mst_slot_why why;
 	uint8_t active; /* the confirmed slot; MST_SLOT_NONE when the record is lost or blank */
@@ -171,20 +174,32 @@ struct mst_slots {
 		uint8_t counter; /* its identity's place in counter[] */
 		bool known; /* false: empty, or being written */
 	} slot[MST_SLOTS];
+};
+
+/* What the record says. Read it freely (boot.state, boot.active, ...), write it never. */
+struct mst_slots {
+	struct mst_slots_config config;
+	struct mst_slots_boot boot;
 	struct mst_slots_counter counter[MST_SLOTS_COUNTERS];
 	struct mst_slots_ref ref[MST_SLOTS_REFS];
 	struct mst_journal journal;
 	bool has_journal;
 
+	/* Of this run alone: the slot that begin opened. */
+	uint8_t writing;
+
 	/* The log. */
 	mst_err health; /* MST_OK, or why nothing can be written: BLANK, LOST, WORN */
 	uint32_t seq; /* the newest entry's */
+	uint32_t at[MST_SLOTS_KEYS]; /* which entry holds this key's value; 0: none yet */
 	struct {
+		uint32_t has; /* keys whose newest entry it holds, by bit */
+		uint32_t next; /* place of its next entry */
 		uint8_t sector; /* within the record; MST_SLOT_NONE: there is no such copy */
-		bool whole; /* it has every newest entry */
-		uint32_t next; /* place of its next entry; after the last one: full */
+		bool torn; /* it has a place that is neither erased nor an entry */
 	} copy[2];
-	uint16_t bad; /* sectors that failed since open, by bit */
+	uint8_t bad; /* sectors that failed since open, by bit */
+	uint8_t unsettled; /* counter that confirm has yet to write, or MST_SLOT_NONE */
 	uint8_t scratch[MST_SLOTS_ENTRY];
 };
 
@@ -198,9 +213,9 @@ struct mst_slots {
 mst_err mst_slots_open(struct mst_slots *s, const struct mst_slots_config *config) MST_MUST_USE;
 
 /*
- * In the factory: slot active holds image. Counter of its identity is its
- * number. MST_E_SLOT_EXISTS where a record is whole already: numbers do not go
- * back. After a cut, run it again.
+ * In the factory: slot active holds image, and the counter of its identity is its
+ * number. After a cut, run it again: the same once more is MST_OK.
+ * MST_E_SLOT_EXISTS where a record says otherwise: numbers do not go back.
  */
 mst_err mst_slots_format(
     struct mst_slots *s, unsigned active, const struct mst_slot_image *image) MST_MUST_USE;
@@ -273,15 +288,17 @@ mst_err mst_slots_revert(struct mst_slots *s) MST_MUST_USE;
 mst_err mst_slots_judge(const struct mst_slots *s, const struct mst_slot_image *image) MST_MUST_USE;
 
 /*
- * Open the other slot for writing: *slot is its number. What was there is from
- * now on no fallback; what was STAGED is given up. With a journal of the same
- * digest the install goes on (its content is left alone; *resume is true),
- * without, or of another digest, the journal is cleared. An identity seen first
+ * Open a slot for writing: *slot is the one that running, where this code runs
+ * from, is not. What was there is from now on no fallback; what was STAGED is
+ * given up. Where running is a fallback (MST_BOOT_FALLBACK), it takes the place
+ * of the confirmed one that does not verify; its counter stays as high as it is.
+ * *resume: the slot was open already and the journal is of the same digest, so the
+ * install goes on. A journal of another digest is cleared. An identity seen first
  * gets its counter, at 0. MST_E_SLOT_STATE while a trial is PENDING or running;
- * MST_E_SLOT_ROLLBACK, _EQUAL, _FULL.
+ * MST_E_SLOT_ROLLBACK, _EQUAL, _FULL; _MISMATCH: running is no slot of the record.
  */
-mst_err mst_slots_begin(struct mst_slots *s, const struct mst_slot_image *image, unsigned *slot,
-    bool *resume) MST_MUST_USE;
+mst_err mst_slots_begin(struct mst_slots *s, unsigned running, const struct mst_slot_image *image,
+    unsigned *slot, bool *resume) MST_MUST_USE;
 
 /*
  * The slot is complete: verify reads it back and must find image; only then it
