@@ -34,7 +34,9 @@ enum suit_label {
 
 /* One layer's two headers: RFC 9052 3. Spans point into the message. */
 struct suit_layer {
-	mst_span protected_header; /* the content of its byte string, as received */
+	mst_span
+	    protected_header; /* as structures cover it: as received, but h'' when it is empty */
+	bool is_written; /* it was not h'' */
 	int32_t alg; /* 0: not one that a number here can name */
 	bool has_alg, alg_protected, has_partial_iv;
 	mst_span kid, iv, salt; /* absent: none */

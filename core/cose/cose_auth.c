@@ -211,7 +211,7 @@ judge_direct(
 		return MST_OK;
 	mst_cbor_leave(&r);
 	/* the only recipient, protected empty, ciphertext of no bytes */
-	if (mst_cbor_end(&r) != MST_OK || layer.alg_protected || layer.protected_header.len > 1 ||
+	if (mst_cbor_end(&r) != MST_OK || layer.protected_header.len != 0 ||
 	    ciphertext.ptr == NULL || ciphertext.len != 0)
 		return MST_E_SUIT_RECIPIENT_FORM;
 	both.kid = layer.kid;

@@ -236,7 +236,7 @@ check_form(const struct method *m, const struct suit_layer *l, mst_span wrapped,
 {
 	if (m->is_ecdh && !l->alg_protected)
 		return MST_E_COSE_ALG_UNPROTECTED;
-	if (!m->is_ecdh && (l->protected_header.len > 1 || l->alg_protected))
+	if (!m->is_ecdh && l->protected_header.len != 0)
 		return MST_E_SUIT_RECIPIENT_FORM;
 	if (wrapped.ptr == NULL)
 		return MST_E_SUIT_RECIPIENT_FORM;

@@ -186,6 +186,10 @@ read_both(struct suit_layer *out, mst_span protected_header, mst_span unprotecte
 	h.count_protected = h.count;
 	if (!crit_is_met(&h))
 		return MST_E_COSE_CRIT;
+	/* RFC 9052 4.4, 5.3, 6.3: without parameters, structures have a string of no bytes */
+	if (h.count == 0)
+		out->protected_header = MST_LIT("");
+	out->is_written = protected_header.len != 0;
 	h.in_protected = false;
 	return read_map(&h, unprotected);
 }
