@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "suit/support_rows.h"
+
+static const struct row rows[] = {
+#include "suit/rows_update.h"
+};
+
+int
+main(void)
+{
+	return rows_run("forgeries: update", rows, sizeof rows / sizeof rows[0]);
+}
