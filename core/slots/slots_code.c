@@ -16,7 +16,7 @@ enum {
 	BOOT_LEN = 5 + MST_SLOTS * (2 + 8 + MST_SLOT_DIGEST),
 	JOURNAL_LEN = 1 + MST_SLOT_DIGEST + 4 * 4 + 8,
 	COUNTER_LEN = 1 + MST_SLOT_ID_MAX + 8 + MST_SLOT_DIGEST,
-	REF_LEN = 1 + MST_SLOT_ID_MAX + 4 + MST_SLOT_DIGEST,
+	REF_LEN = 1 + MST_SLOT_ID_MAX + 1 + MST_SLOT_DIGEST,
 	SEAL_LEN = 4 * MST_SLOTS_KEYS,
 };
 
@@ -141,7 +141,7 @@ put_value(const struct mst_slots *s, unsigned key, uint8_t *p)
 
 		*p++ = r->id_len;
 		p = put_bytes(p, r->id, MST_SLOT_ID_MAX);
-		p = put_u32(p, r->count);
+		*p++ = r->linked ? 1 : 0;
 		return put_bytes(p, r->by, MST_SLOT_DIGEST);
 	}
 }
@@ -248,11 +248,12 @@ slots_value_take(struct mst_slots *s, const struct slots_entry *entry)
 	} else {
 		struct mst_slots_ref *r = &s->ref[entry->key - KEY_REF];
 
+		if (q[0] > 1)
+			return false;
 		r->id_len = p[0];
 		memcpy(r->id, p + 1, MST_SLOT_ID_MAX);
-		r->count = slots_u32(q);
-		memcpy(r->by, q + 4, MST_SLOT_DIGEST);
-		r->used = true;
+		r->linked = q[0] == 1;
+		memcpy(r->by, q + 1, MST_SLOT_DIGEST);
 	}
 	return true;
 }

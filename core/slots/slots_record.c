@@ -134,85 +134,89 @@ mst_slots_journal_clear(struct mst_slots *s)
 	return e;
 }
 
-static mst_span
-ref_id(const struct mst_slots_ref *r)
+static bool
+ref_is(const struct mst_slots_ref *r, mst_span id)
 {
-	return mst_span_of(r->id, r->id_len);
+	return r->linked && mst_span_eq(mst_span_of(r->id, r->id_len), id);
 }
 
+static bool
+ref_by(const struct mst_slots_ref *r, const uint8_t *by)
+{
+	return mst_span_eq(mst_span_of(r->by, MST_SLOT_DIGEST), mst_span_of(by, MST_SLOT_DIGEST));
+}
+
+/* The place of this pair; MST_SLOTS_REFS: it is not linked. */
 static unsigned
-ref_find(const struct mst_slots *s, mst_span id)
+ref_find(const struct mst_slots *s, mst_span id, const uint8_t *by)
 {
 	unsigned i = 0;
 
-	for (; i < MST_SLOTS_REFS; i++) {
-		if (s->ref[i].used && mst_span_eq(ref_id(&s->ref[i]), id))
-			break;
-	}
+	while (i < MST_SLOTS_REFS && !(ref_is(&s->ref[i], id) && ref_by(&s->ref[i], by)))
+		i++;
 	return i;
 }
 
 mst_err
-mst_slots_ref_get(
-    const struct mst_slots *s, mst_span id, uint32_t *count, uint8_t by[MST_SLOT_DIGEST])
+mst_slots_references(
+    const struct mst_slots *s, mst_span id, const uint8_t by[MST_SLOT_DIGEST], unsigned *count)
 {
-	unsigned i = ref_find(s, id);
 	mst_err e = readable(s);
 
 	if (e != MST_OK)
 		return e;
-	if (i == MST_SLOTS_REFS) {
-		*count = 0;
-		memset(by, 0, MST_SLOT_DIGEST);
-	} else {
-		*count = s->ref[i].count;
-		memcpy(by, s->ref[i].by, MST_SLOT_DIGEST);
+	*count = 0;
+	for (unsigned i = 0; i < MST_SLOTS_REFS; i++) {
+		if (ref_is(&s->ref[i], id) && !ref_by(&s->ref[i], by))
+			(*count)++;
 	}
 	return MST_OK;
 }
 
-/* A place for a component seen first: one never used, else one at count 0. */
-static unsigned
-ref_place(const struct mst_slots *s)
-{
-	unsigned i = 0;
-
-	for (; i < MST_SLOTS_REFS && s->ref[i].used; i++)
-		;
-	for (unsigned k = 0; i == MST_SLOTS_REFS && k < MST_SLOTS_REFS; k++) {
-		if (s->ref[k].count == 0)
-			return k;
-	}
-	return i;
-}
-
 mst_err
-mst_slots_ref_set(
-    struct mst_slots *s, mst_span id, uint32_t count, const uint8_t by[MST_SLOT_DIGEST])
+mst_slots_link(struct mst_slots *s, mst_span id, const uint8_t by[MST_SLOT_DIGEST])
 {
 	struct mst_slots_ref old, *r;
-	unsigned i = ref_find(s, id);
+	unsigned i = 0;
 	mst_err e;
 
 	if (s->health != MST_OK)
 		return s->health;
-	if (id.len > MST_SLOT_ID_MAX)
+	if (id.len == 0 || id.len > MST_SLOT_ID_MAX)
 		return MST_E_SLOT_RANGE;
-	if (i == MST_SLOTS_REFS && (i = ref_place(s)) == MST_SLOTS_REFS)
+	if (ref_find(s, id, by) != MST_SLOTS_REFS)
+		return MST_OK;
+	while (i < MST_SLOTS_REFS && s->ref[i].linked)
+		i++;
+	if (i == MST_SLOTS_REFS)
 		return MST_E_SLOT_FULL;
 	r = &s->ref[i];
 	old = *r;
-	if (old.used && mst_span_eq(ref_id(&old), id) && old.count == count &&
-	    mst_span_eq(mst_span_of(old.by, MST_SLOT_DIGEST), mst_span_of(by, MST_SLOT_DIGEST)))
-		return MST_OK;
 	memset(r, 0, sizeof(*r));
-	if (id.len != 0)
-		memcpy(r->id, id.ptr, id.len);
+	memcpy(r->id, id.ptr, id.len);
 	r->id_len = (uint8_t)id.len;
-	r->count = count;
 	memcpy(r->by, by, MST_SLOT_DIGEST);
-	r->used = true;
+	r->linked = true;
 	if ((e = slots_log_put(s, KEY_REF + i)) != MST_OK)
 		*r = old;
 	return e;
+}
+
+mst_err
+mst_slots_unlink(
+    struct mst_slots *s, mst_span id, const uint8_t by[MST_SLOT_DIGEST], unsigned *left)
+{
+	unsigned i = ref_find(s, id, by);
+	mst_err e;
+
+	if (s->health != MST_OK)
+		return s->health;
+	if (i != MST_SLOTS_REFS) {
+		s->ref[i].linked = false;
+		if ((e = slots_log_put(s, KEY_REF + i)) != MST_OK) {
+			s->ref[i].linked = true;
+			return e;
+		}
+	}
+	return mst_slots_references(s, id, by, left);
 }

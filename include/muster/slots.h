@@ -52,7 +52,7 @@
 #define MST_SLOTS_COUNTERS 4 /* root manifest identities */
 #endif
 #ifndef MST_SLOTS_REFS
-#define MST_SLOTS_REFS 4 /* components with a reference count */
+#define MST_SLOTS_REFS 8 /* who needs which component: pairs */
 #endif
 #define MST_SLOTS_KEYS (2 + MST_SLOTS_COUNTERS + MST_SLOTS_REFS) /* at most 26 */
 #define MST_SLOTS_ENTRY 128 /* bytes an entry takes in the log */
@@ -147,12 +147,12 @@ struct mst_slots_counter {
 	bool used;
 };
 
+/* This manifest needs this component. */
 struct mst_slots_ref {
 	uint8_t id[MST_SLOT_ID_MAX];
 	uint8_t id_len;
-	uint32_t count;
-	uint8_t by[MST_SLOT_DIGEST]; /* the manifest that set it last */
-	bool used;
+	bool linked; /* false: the place is free */
+	uint8_t by[MST_SLOT_DIGEST];
 };
 
 struct mst_slots_config {
@@ -368,16 +368,18 @@ mst_err mst_slots_journal_write(struct mst_slots *s, const struct mst_journal *j
 mst_err mst_slots_journal_clear(struct mst_slots *s) MST_MUST_USE;
 
 /*
- * Reference count of a component (suit-trust-domains 6.5.4 unlink), 0 where none
- * was. by names the manifest that sets it and comes back from get, so that "once
- * per manifest" survives a cut: where by is already this manifest, it is done.
- * At count 0 the place may be taken by another component when places run out.
- * MST_E_SLOT_FULL.
+ * Reference counts (suit-trust-domains, unlink): for each component, by 1 to
+ * MST_SLOT_ID_MAX bytes of identity, the set of root manifests that need it, by
+ * their digest. A set, so that no manifest counts twice, whatever is repeated
+ * after a cut. references: how many other than by. unlink: *left of them are
+ * left; one that is not linked is no error. MST_E_SLOT_FULL.
  */
-mst_err mst_slots_ref_get(const struct mst_slots *s, mst_span id, uint32_t *count,
-    uint8_t by[MST_SLOT_DIGEST]) MST_MUST_USE;
-mst_err mst_slots_ref_set(struct mst_slots *s, mst_span id, uint32_t count,
-    const uint8_t by[MST_SLOT_DIGEST]) MST_MUST_USE;
+mst_err mst_slots_references(const struct mst_slots *s, mst_span id,
+    const uint8_t by[MST_SLOT_DIGEST], unsigned *count) MST_MUST_USE;
+mst_err mst_slots_link(
+    struct mst_slots *s, mst_span id, const uint8_t by[MST_SLOT_DIGEST]) MST_MUST_USE;
+mst_err mst_slots_unlink(struct mst_slots *s, mst_span id, const uint8_t by[MST_SLOT_DIGEST],
+    unsigned *left) MST_MUST_USE;
 
 /*
  * How many of the two copies are whole (0..2), for a health report: one means
