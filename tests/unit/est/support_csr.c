@@ -264,3 +264,66 @@ csr_add_attr(struct csr_spec *s, const char *oid, int type, const char *text)
 {
 	s->attr[s->attrs++] = (struct csr_attribute){ .oid = oid, .type = type, .text = text };
 }
+
+mst_span
+csr_rsa(struct arena *a, const char *subject, int bits, unsigned long e)
+{
+	BIGNUM *n = BN_new(), *x = BN_new();
+	X509_REQ *r = X509_REQ_new();
+	X509_NAME *name = a_name(subject);
+	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	uint8_t nb[1100], eb[16];
+	OSSL_PARAM p[3];
+	unsigned char *der = NULL;
+	mst_span out;
+	int len;
+
+	BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
+	BN_set_word(x, e);
+	if (e == 0) { /* 65 bits */
+		BN_set_bit(x, 64);
+		BN_add_word(x, 1);
+	}
+	BN_bn2nativepad(n, nb, (bits + 7) / 8);
+	BN_bn2nativepad(x, eb, sizeof eb);
+	p[0] = OSSL_PARAM_construct_BN("n", nb, (size_t)(bits + 7) / 8);
+	p[1] = OSSL_PARAM_construct_BN("e", eb, sizeof eb);
+	p[2] = OSSL_PARAM_construct_end();
+	NEED(EVP_PKEY_fromdata_init(ctx) == 1);
+	NEED(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, p) == 1);
+	X509_REQ_set_subject_name(r, name);
+	X509_REQ_set_pubkey(r, key);
+	X509_REQ_sign(r, a_key("RSA-2048"), EVP_sha256());
+	len = i2d_X509_REQ(r, &der);
+	out = arena_dup(a, mst_span_of(der, (size_t)len));
+	OPENSSL_free(der);
+	X509_REQ_free(r);
+	X509_NAME_free(name);
+	EVP_PKEY_free(key);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(x);
+	return out;
+}
+
+mst_span
+csr_nested(struct arena *a)
+{
+	uint8_t *deep = arena_alloc(a, 6000);
+	size_t n = 0;
+
+	for (size_t i = 1000; i > 0; i--) {
+		size_t inner = 0;
+
+		for (size_t k = 1; k < i; k++)
+			inner += inner < 128 ? 2 : inner < 256 ? 3 : 4;
+		deep[n++] = 0x30;
+		if (inner >= 256)
+			deep[n++] = 0x82, deep[n++] = (uint8_t)(inner >> 8);
+		else if (inner >= 128)
+			deep[n++] = 0x81;
+		deep[n++] = (uint8_t)inner;
+	}
+	return mst_span_of(deep, n);
+}

@@ -50,6 +50,10 @@ struct csr_spec {
 	int pss; /* RSASSA-PSS */
 };
 mst_span csr_make(struct arena *a, const struct csr_spec *s);
+/* With an RSA key of numbers alone, which no one can use; e 0: one of 65 bits. */
+mst_span csr_rsa(struct arena *a, const char *subject, int bits, unsigned long e);
+/* A thousand SEQUENCEs, each of the right length, around nothing. */
+mst_span csr_nested(struct arena *a);
 void csr_add_ext(struct csr_spec *s, int nid, const char *conf, int critical);
 void csr_add_attr(struct csr_spec *s, const char *oid, int type, const char *text);
 

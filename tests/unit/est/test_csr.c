@@ -129,27 +129,7 @@ BEND(trailing, with_der(w, 1, -1, 0))
 BEND(indefinite, with_der(w, 2, 1, 0x80))
 BEND(length_overflow, w->der = MST_LIT("\x30\x84\xff\xff\xff\xff\x30\x00"))
 BEND(version_2, w->csr.version = 1)
-static void
-nested(struct world *w)
-{
-	uint8_t *deep = arena_alloc(arena, 6000);
-	size_t n = 0;
-
-	/* a thousand SEQUENCEs, each of the right length, around nothing */
-	for (size_t i = 1000; i > 0; i--) {
-		size_t inner = 0;
-
-		for (size_t k = 1; k < i; k++)
-			inner += inner < 128 ? 2 : inner < 256 ? 3 : 4;
-		deep[n++] = 0x30;
-		if (inner >= 256)
-			deep[n++] = 0x82, deep[n++] = (uint8_t)(inner >> 8);
-		else if (inner >= 128)
-			deep[n++] = 0x81;
-		deep[n++] = (uint8_t)inner;
-	}
-	w->der = mst_span_of(deep, n);
-}
+BEND(nested, w->der = csr_nested(arena))
 static void
 nested_in_attribute(struct world *w)
 {
@@ -183,53 +163,13 @@ BEND(compressed, EVP_PKEY *k = EVP_PKEY_dup(a_key("P-256"));
 BEND(explicit_curve, EVP_PKEY *k = EVP_PKEY_dup(a_key("P-256"));
      assert_int_equal(EVP_PKEY_set_utf8_string_param(k, "encoding", "explicit"), 1); w->csr.key = k;
      w->der = csr_make(arena, &w->csr); EVP_PKEY_free(k))
-/* RSA keys of other sizes or exponents are built from numbers: none is ever used. */
-static void
-rsa_of(struct world *w, int bits, unsigned long e)
-{
-	BIGNUM *n = BN_new(), *x = BN_new();
-	X509_REQ *r = X509_REQ_new();
-	X509_NAME *name = a_name(POLICY);
-	EVP_PKEY *key = NULL;
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	uint8_t nb[1100], eb[16];
-	OSSL_PARAM p[3];
-	unsigned char *der = NULL;
-	int len;
-
-	BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
-	BN_set_word(x, e);
-	if (e == 0) { /* 65 bits */
-		BN_set_bit(x, 64);
-		BN_add_word(x, 1);
-	}
-	BN_bn2nativepad(n, nb, (bits + 7) / 8);
-	BN_bn2nativepad(x, eb, sizeof eb);
-	p[0] = OSSL_PARAM_construct_BN("n", nb, (size_t)(bits + 7) / 8);
-	p[1] = OSSL_PARAM_construct_BN("e", eb, sizeof eb);
-	p[2] = OSSL_PARAM_construct_end();
-	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
-	assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, p), 1);
-	X509_REQ_set_subject_name(r, name);
-	X509_REQ_set_pubkey(r, key);
-	X509_REQ_sign(r, a_key("RSA-2048"), EVP_sha256());
-	len = i2d_X509_REQ(r, &der);
-	w->der = arena_dup(arena, mst_span_of(der, (size_t)len));
-	OPENSSL_free(der);
-	X509_REQ_free(r);
-	X509_NAME_free(name);
-	EVP_PKEY_free(key);
-	EVP_PKEY_CTX_free(ctx);
-	BN_free(n);
-	BN_free(x);
-}
-BEND(rsa2047, rsa_of(w, 2047, 65537))
-BEND(rsa4097, rsa_of(w, 4097, 65537))
-BEND(rsa8192, rsa_of(w, 8192, 65537))
-BEND(rsa_e3, rsa_of(w, 2048, 3))
-BEND(rsa_e_even, rsa_of(w, 2048, 65538))
-BEND(rsa_e_huge, rsa_of(w, 2048, 0))
-BEND(rsa_not_signed_by_it, rsa_of(w, 4096, 65537))
+BEND(rsa2047, w->der = csr_rsa(arena, POLICY, 2047, 65537))
+BEND(rsa4097, w->der = csr_rsa(arena, POLICY, 4097, 65537))
+BEND(rsa8192, w->der = csr_rsa(arena, POLICY, 8192, 65537))
+BEND(rsa_e3, w->der = csr_rsa(arena, POLICY, 2048, 3))
+BEND(rsa_e_even, w->der = csr_rsa(arena, POLICY, 2048, 65538))
+BEND(rsa_e_huge, w->der = csr_rsa(arena, POLICY, 2048, 0))
+BEND(rsa_not_signed_by_it, w->der = csr_rsa(arena, POLICY, 4096, 65537))
 /* CMS-5 */
 BEND(sha1, w->csr.md = EVP_sha1())
 BEND(sha224, w->csr.md = EVP_sha224())

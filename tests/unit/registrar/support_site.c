@@ -22,6 +22,7 @@
 #include "tests/unit/registrar/support_site.h"
 
 struct site site = { .media = MST_MEDIA_CMS_JSON };
+const struct site_more *site_more;
 
 int
 site_in_jws(void **state)
@@ -228,22 +229,29 @@ static const struct net_route masa_routes_[] = {
 /* --- up and down --- */
 
 static const struct ca_profile profile = {
-	.name = "device", .seconds = 86400, .ekus = "1.3.6.1.5.5.7.3.2"
+	.name = "device", .seconds = 86400, .ekus = "1.3.6.1.5.5.7.3.2", .san = CA_SAN_DNS
 };
-static const struct ca_config ca_config = {
-	.label = "", .slot = "ca", .profiles = &profile, .profile_count = 1
+static const struct ca_config ca_configs[] = {
+	{ .label = "", .slot = "ca", .profiles = &profile, .profile_count = 1 },
+	{ .label = "lab", .slot = "lab", .profiles = &profile, .profile_count = 1 },
 };
+
+static size_t
+ca_count(void)
+{
+	return site_more != NULL ? 2 : 1;
+}
 
 static struct keys_slot
 slot(const char *name, enum keys_purpose purpose, const struct id *id)
 {
 	X509 *chain[] = { id->cert, site.root.cert };
+	size_t count = id == &site.root || id == &site.lab ? 1 : 2;
 	const char *key = arena_printf(site.a, "%s/%s.key", site.dir, name);
 	const char *cert = arena_printf(site.a, "%s/%s.pem", site.dir, name);
 
 	assert_int_equal(file_write_new(key, pem_of_key(site.a, id->key), 0600), MST_OK);
-	assert_int_equal(
-	    file_write_new(cert, pem_of(site.a, chain, id == &site.root ? 1 : 2), 0600), MST_OK);
+	assert_int_equal(file_write_new(cert, pem_of(site.a, chain, count), 0600), MST_OK);
 	return (struct keys_slot){
 		.name = name, .purpose = purpose, .key_uri = key, .cert_path = cert
 	};
@@ -253,12 +261,12 @@ static void
 start_keys(void)
 {
 	struct keys_slot slots[] = { slot("ca", KEYS_CA, &site.root),
-		slot("rvr", KEYS_RVR, &site.registrar) };
+		slot("rvr", KEYS_RVR, &site.registrar), slot("lab", KEYS_CA, &site.lab) };
 	struct keys_profile *profiles;
 	size_t n;
 
-	assert_int_equal(ca_keys_profiles(site.a, &ca_config, 1, &profiles, &n), MST_OK);
-	if (keys_start(slots, 2, profiles, n, &site.keys) != MST_OK)
+	assert_int_equal(ca_keys_profiles(site.a, ca_configs, ca_count(), &profiles, &n), MST_OK);
+	if (keys_start(slots, 1 + ca_count(), profiles, n, &site.keys) != MST_OK)
 		fail_msg("keys: %s", keys_why());
 }
 
@@ -266,6 +274,7 @@ static void
 make_certs(void)
 {
 	site.root = ID(.kind = ID_CA, .cn = "site");
+	site.lab = ID(.kind = ID_CA, .cn = "lab");
 	site.other_site = ID(.kind = ID_CA, .cn = "site");
 	site.registrar = ID(.kind = ID_REGISTRAR, .cn = "registrar", .issuer = &site.root);
 	site.maker = ID(.kind = ID_CA, .cn = "maker");
@@ -345,7 +354,7 @@ up(void)
 	if (store_open(arena_printf(site.a, "%s/db", site.dir), &site.store) != MST_OK)
 		fail_msg("store: %s", store_why());
 	assert_int_equal(net_new(2, &site.net), MST_OK);
-	if (ca_new(site.store, site.keys, &ca_config, 1, &site.ca) != MST_OK)
+	if (ca_new(site.store, site.keys, ca_configs, ca_count(), &site.ca) != MST_OK)
 		fail_msg("ca: %s", ca_why());
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(
@@ -360,6 +369,8 @@ up(void)
 	site.port = listen_on("registrar", &site.registrar, routes, n);
 	site.masa_port = listen_on(
 	    "masa", &site.masa, masa_routes_, sizeof masa_routes_ / sizeof masa_routes_[0]);
+	if (site_more != NULL)
+		site_more->up(routes, n);
 	site_put_maker(&site.maker_row);
 	assert_int_equal(pthread_create(&site.thread, NULL, run, NULL), 0);
 }
@@ -374,6 +385,8 @@ down(void)
 		ca_loop_free(site.loops[i]);
 	registrar_stop(site.registrar_role);
 	store_close(site.store);
+	if (site_more != NULL)
+		site_more->down();
 	net_free(site.net);
 	registrar_free(site.registrar_role);
 	trust_free(site.trust);
@@ -390,7 +403,9 @@ site_restart(void)
 void
 site_start(void)
 {
-	log_open("test", LOG_JSON, getenv("TEST_LOG") != NULL ? LOG_DEBUG_ : LOG_ERROR_, 2);
+	log_open("test", LOG_JSON,
+	    site.log_fd > 0 || getenv("TEST_LOG") != NULL ? LOG_DEBUG_ : LOG_ERROR_,
+	    site.log_fd > 0 ? site.log_fd : 2);
 	site.a = arena_new(0);
 	strcpy(site.dir, "/tmp/muster-site-XXXXXX");
 	assert_non_null(mkdtemp(site.dir));
@@ -412,7 +427,7 @@ site_stop(void)
 {
 	struct id *ids[] = { &site.root, &site.registrar, &site.maker, &site.voucher_ca,
 		&site.voucher, &site.other_voucher_ca, &site.other_voucher, &site.masa,
-		&site.stranger_ca, &site.stranger, &site.other_site };
+		&site.stranger_ca, &site.stranger, &site.other_site, &site.lab };
 	DIR *d;
 	struct dirent *f;
 
@@ -682,12 +697,19 @@ record(struct db *db, void *arg)
 	return device_save(db, &d);
 }
 
+void
+site_record(const struct id *id, const char *serial)
+{
+	struct order o = { id->cert, site_row(serial).id };
+
+	site_write(record, &o);
+}
+
 struct id
 site_ldevid(const char *serial)
 {
 	struct id id = ID(.kind = ID_DEVICE, .cn = serial, .issuer = &site.root);
-	struct order o = { id.cert, site_row(serial).id };
 
-	site_write(record, &o);
+	site_record(&id, serial);
 	return id;
 }

@@ -66,8 +66,17 @@ struct site {
 	struct manufacturer maker_row;
 	const char *accept; /* of every request; NULL: none */
 	enum mst_media media; /* of PVRs */
+	int log_fd; /* every decision goes there; 0: errors alone, to stderr */
+	struct id lab; /* root of the second CA, label "lab", which is there with site_more */
 };
 extern struct site site;
+/* What else a program wants at its site, set before site_start; NULL: nothing. */
+struct site_more {
+	void (*up)(
+	    const struct net_route *routes, size_t count); /* the registrar's; before net_run */
+	void (*down)(void); /* the store is closed, net and CA are there */
+};
+extern const struct site_more *site_more;
 void site_start(void);
 /* cmocka's setup: state is unused; and the way back. */
 int site_in_jws(void **state);
@@ -102,6 +111,8 @@ int site_ask_quietly(const struct id *client, mst_span pvr);
 struct got site_status(const struct id *client, const char *what, const char *json);
 /* An LDevID as the CA would have issued and recorded it. */
 struct id site_ldevid(const char *serial);
+/* A certificate becomes one that the CA has issued to the device. */
+void site_record(const struct id *id, const char *serial);
 void site_sleep_ms(long ms);
 
 #endif
