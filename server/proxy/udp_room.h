@@ -24,7 +24,16 @@ struct udp_registrar {
 	bool configured;
 };
 
-struct udp_mapping; /* udp_stateful.c */
+struct udp_mapping; /*
+                     * udp_record.c: the first record of a datagram, RFC 6347 4.1, 9146 4, 9147 4.
+                     * BEGINS: a ClientHello, or a record by connection id, whose session may be
+                     * older than whoever relays it. UNIFIED has no more than three bits to be known
+                     * by.
+                     */
+enum udp_record { UDP_NO_RECORD, UDP_RECORD, UDP_BEGINS, UDP_UNIFIED };
+enum udp_record udp_record_of(mst_span datagram);
+
+/* udp_stateful.c */
 
 /* A join port: a registrar that is served, or what is left of one (the number of its port). */
 struct udp_join {

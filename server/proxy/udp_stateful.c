@@ -18,6 +18,7 @@ struct udp_mapping {
 	struct udp_join *join;
 	struct datagram_path pledge;
 	int fd;
+	bool answered; /* by DTLS: whoever is there speaks it */
 	struct event *readable, *idle;
 };
 
@@ -70,6 +71,32 @@ relay_errors(struct udp_mapping *m)
 	}
 }
 
+/* The first answer must be one that DTLS alone has. */
+static bool
+may_answer(const struct udp_mapping *m, mst_span datagram)
+{
+	switch (udp_record_of(datagram)) {
+	case UDP_NO_RECORD: return false;
+	case UDP_UNIFIED: return m->answered;
+	case UDP_RECORD:
+	case UDP_BEGINS: return true;
+	}
+	return false;
+}
+
+/* Until then a pledge says no more than who begins says; m is NULL for who is new. */
+static bool
+may_ask(const struct udp_mapping *m, mst_span datagram)
+{
+	switch (udp_record_of(datagram)) {
+	case UDP_NO_RECORD: return false;
+	case UDP_RECORD:
+	case UDP_UNIFIED: return m != NULL && m->answered;
+	case UDP_BEGINS: return true;
+	}
+	return false;
+}
+
 static void
 on_answer(evutil_socket_t fd, short what, void *arg)
 {
@@ -80,6 +107,11 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	relay_errors(m);
 	for (int i = 0; i < UDP_BATCH && datagram_receive(fd, &in, NULL); i++) {
+		if (!may_answer(m, mst_buf_span(&in))) {
+			udp_drop(p, &m->join->registrar.at, MST_E_PROXY_NOT_DTLS);
+			continue;
+		}
+		m->answered = true;
 		if (!datagram_send(m->join->fd, &m->pledge, mst_buf_span(&in))) {
 			udp_drop(p, &m->pledge.peer, MST_E_IO);
 			continue;
@@ -166,6 +198,10 @@ udp_stateful_take(struct udp_join *j, const struct datagram_path *from, const st
 	struct udp_mapping *m = find(j, from);
 	mst_err e = MST_OK;
 
+	if (!may_ask(m, mst_buf_span(in))) {
+		udp_drop(j->proxy, &from->peer, MST_E_PROXY_NOT_DTLS);
+		return;
+	}
 	if (m == NULL) {
 		if ((e = within_limits(j->proxy, from)) == MST_OK)
 			e = mapping_open(j, from, &m);

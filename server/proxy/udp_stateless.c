@@ -16,8 +16,10 @@ udp_stateless_take(struct udp_join *j, const struct datagram_path *from, const s
 	uint8_t header[UDP_HEADER_BYTES];
 	struct mst_jpy m = { mst_span_of(header, sizeof header), mst_buf_span(in) };
 	struct mst_buf out = { p->wrapped, sizeof p->wrapped, 0 };
-	mst_err e = udp_header_seal(&p->keys, &p->locals, &j->registrar.at, from, header);
+	mst_err e = MST_E_PROXY_NOT_DTLS;
 
+	if (udp_record_of(m.content) != UDP_NO_RECORD)
+		e = udp_header_seal(&p->keys, &p->locals, &j->registrar.at, from, header);
 	if (e == MST_OK && (e = mst_jpy_build(&m, &out)) == MST_OK &&
 	    !datagram_send(j->up, &to, mst_buf_span(&out)))
 		e = MST_E_IO;
@@ -42,6 +44,8 @@ answer(struct udp_join *j, const struct datagram_path *from, const struct mst_bu
 	    (e = udp_header_open(&p->keys, &p->locals, &j->registrar.at, m.header, &pledge)) !=
 	        MST_OK)
 		return e;
+	if (udp_record_of(m.content) == UDP_NO_RECORD)
+		return MST_E_PROXY_NOT_DTLS;
 	if (!datagram_send(j->fd, &pledge, m.content))
 		return MST_E_IO;
 	udp_relayed(UDP_STATELESS, "to_pledge");

@@ -117,6 +117,23 @@ pledge_at(const char *host, unsigned port)
 	return fd;
 }
 
+mst_span
+said(const char *words)
+{
+	static uint8_t room[8][2000];
+	static size_t at;
+	uint8_t *b = room[at++ % COUNT(room)];
+	size_t n = strlen(words);
+
+	assert_true(n < 1900);
+	memcpy(b, "\x16\xfe\xfd\0\0\0\0\0\0\0\0", 11);
+	b[11] = (uint8_t)((n + 1) >> 8);
+	b[12] = (uint8_t)(n + 1);
+	b[13] = 1;
+	memcpy(b + 14, words, n);
+	return mst_span_of(b, 14 + n);
+}
+
 void
 put(int fd, mst_span bytes)
 {
@@ -233,7 +250,7 @@ joins(struct world *w, const char *host)
 {
 	int fd = pledge_at(host, w->port);
 
-	put(fd, MST_LIT("hello"));
-	get(w->registrar, MST_LIT("hello"));
+	put(fd, said("hello"));
+	get(w->registrar, said("hello"));
 	return fd;
 }

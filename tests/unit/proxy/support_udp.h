@@ -45,6 +45,8 @@ int pledge_at(const char *host, unsigned port);
 /* The same, and its first words have reached the registrar. */
 int joins(struct world *w, const char *host);
 
+/* A ClientHello as far as a proxy looks, with these words; of the last 8 calls. */
+mst_span said(const char *words);
 void put(int fd, mst_span bytes);
 void put_to(int fd, const struct sockaddr_in6 *to, mst_span bytes);
 void get(int fd, mst_span bytes); /* the next datagram is exactly that */

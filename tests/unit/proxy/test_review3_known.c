@@ -62,7 +62,8 @@ JP_U4_a_registrar_found_behind_many_is_served_when_they_go(void **state)
 	struct proxy_udp *p;
 	pthread_t thread;
 	struct net *n;
-	char got[8];
+	static const uint8_t hello[] = { 22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1 };
+	uint8_t got[32];
 
 	(void)state;
 	log_open("test", LOG_TEXT, LOG_ERROR_, 2);
@@ -78,8 +79,9 @@ JP_U4_a_registrar_found_behind_many_is_served_when_they_go(void **state)
 		usleep(5000);
 	assert_int_equal(proxy_udp_ports(p, ports), 1);
 	me.sin_port = htons(ports[0]);
-	assert_int_equal(sendto(pledge, "hello", 5, 0, (struct sockaddr *)&me, sizeof me), 5);
-	assert_int_equal(recv(registrar, got, sizeof got, 0), 5);
+	assert_int_equal(sendto(pledge, hello, sizeof hello, 0, (struct sockaddr *)&me, sizeof me),
+	    (ssize_t)sizeof hello);
+	assert_int_equal(recv(registrar, got, sizeof got, 0), (ssize_t)sizeof hello);
 	net_stop(n);
 	pthread_join(thread, NULL);
 	proxy_udp_close(p);

@@ -33,14 +33,16 @@ static void
 JP_U1_payloads_go_both_ways_untouched(void **state)
 {
 	static uint8_t big[1400];
-	const mst_span payloads[] = { MST_LIT("\x16\xfe\xfd hello"), MST_LIT(""), MST_LIT("\x00"),
-		mst_span_of(big, sizeof big) };
+	const mst_span payloads[] = { said("hello"), mst_span_of(big, sizeof big),
+		MST_LIT("\x17\xfe\xfd\0\1\0\0\0\0\0\1\0\3abc\x15\xfe\xfd trailing"),
+		MST_LIT("\x19\xfe\xfd some connection id"), MST_LIT("\x2c unified") };
 	struct world w = { 0 };
 	int pledge;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof big; i++)
 		big[i] = (uint8_t)(i * 7);
+	memcpy(big, "\x16\xfe\xff\0\0\0\0\0\0\0\0\5\x6b\1", 14);
 	world_begin(&w, "coaps", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
 	for (size_t i = 0; i < COUNT(payloads); i++) {
@@ -73,10 +75,10 @@ JP_U1_over_IPv6(void **state)
 	c.registrars = w.uri;
 	world_start(&w, c);
 	pledge = pledge_at("::1", first_port(&w));
-	put(pledge, MST_LIT("hello"));
-	from = get_from(w.registrar, MST_LIT("hello"));
-	put_to(w.registrar, &from, MST_LIT("answer"));
-	get(pledge, MST_LIT("answer"));
+	put(pledge, said("hello"));
+	from = get_from(w.registrar, said("hello"));
+	put_to(w.registrar, &from, said("answer"));
+	get(pledge, said("answer"));
 	close(pledge);
 	world_end(&w);
 }
@@ -92,17 +94,17 @@ JP_U1_each_pledge_has_a_port_of_its_own(void **state)
 	world_begin(&w, "coaps", (struct proxy_udp_config){ 0 });
 	one = pledge_at(V4, w.port);
 	two = pledge_at("127.0.0.2", w.port);
-	put(one, MST_LIT("one"));
-	a = get_from(w.registrar, MST_LIT("one"));
-	put(two, MST_LIT("two"));
-	b = get_from(w.registrar, MST_LIT("two"));
+	put(one, said("one"));
+	a = get_from(w.registrar, said("one"));
+	put(two, said("two"));
+	b = get_from(w.registrar, said("two"));
 	assert_int_not_equal(a.sin6_port, b.sin6_port);
-	put(one, MST_LIT("again"));
-	assert_int_equal(get_from(w.registrar, MST_LIT("again")).sin6_port, a.sin6_port);
-	put_to(w.registrar, &b, MST_LIT("for two"));
-	put_to(w.registrar, &a, MST_LIT("for one"));
-	get(two, MST_LIT("for two")); /* answered from the address it had sent to */
-	get(one, MST_LIT("for one"));
+	put(one, said("again"));
+	assert_int_equal(get_from(w.registrar, said("again")).sin6_port, a.sin6_port);
+	put_to(w.registrar, &b, said("for two"));
+	put_to(w.registrar, &a, said("for one"));
+	get(two, said("for two")); /* answered from the address it had sent to */
+	get(one, said("for one"));
 	close(one);
 	close(two);
 	world_end(&w);
@@ -116,7 +118,7 @@ is_refused(struct world *w, const char *host, const char *reason)
 	int fd = pledge_at(host, w->port);
 	char byte;
 
-	put(fd, MST_LIT("one too many"));
+	put(fd, said("one too many"));
 	until_dropped(reason, before + 1);
 	assert_true(silent(w->registrar));
 	if (may_send_icmp()) {
@@ -192,12 +194,12 @@ JP_U1_an_answer_keeps_it_awake(void **state)
 	(void)state;
 	world_begin(&w, "coaps", (struct proxy_udp_config){ .idle_ms = 1000 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
-	from = get_from(w.registrar, MST_LIT("hello"));
+	put(pledge, said("hello"));
+	from = get_from(w.registrar, said("hello"));
 	for (int i = 0; i < 8; i++) { /* 2 seconds in all */
 		usleep(250000);
-		put_to(w.registrar, &from, MST_LIT("more"));
-		get(pledge, MST_LIT("more"));
+		put_to(w.registrar, &from, said("more"));
+		get(pledge, said("more"));
 	}
 	close(pledge);
 	world_end(&w);
@@ -217,7 +219,7 @@ JP_U1_icmp_errors_reach_the_pledge(void **state)
 	close(w.registrar);
 	w.registrar = -1;
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("is anybody there"));
+	put(pledge, said("is anybody there"));
 	if (may_send_icmp()) {
 		assert_int_equal(recv(pledge, &byte, 1, 0), -1);
 		assert_int_equal(errno, ECONNREFUSED); /* 3/3, as it came */
@@ -248,7 +250,7 @@ JP_U1_icmp_errors_reach_the_pledge_over_IPv6(void **state)
 	c.registrars = w.uri;
 	world_start(&w, c);
 	pledge = pledge_at("::1", first_port(&w));
-	put(pledge, MST_LIT("is anybody there"));
+	put(pledge, said("is anybody there"));
 	assert_int_equal(recv(pledge, &byte, 1, 0), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	close(pledge);
@@ -268,7 +270,7 @@ JP_U1_icmp_is_limited_in_rate(void **state)
 	fd = joins(&w, V4);
 	other = pledge_at("127.0.0.2", w.port);
 	for (int i = 0; i < 200; i++)
-		send(other, "x", 1, 0);
+		put(other, said("x"));
 	for (int i = 0; i < 2000; i++) {
 		if (metric("muster_proxy_udp_icmp_total{outcome=\"limited\"}") > before)
 			break;
@@ -291,9 +293,9 @@ JP_U1_only_the_registrar_is_heard(void **state)
 	(void)state;
 	world_begin(&w, "coaps", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
-	from = get_from(w.registrar, MST_LIT("hello"));
-	put_to(stranger, &from, MST_LIT("I am the registrar"));
+	put(pledge, said("hello"));
+	from = get_from(w.registrar, said("hello"));
+	put_to(stranger, &from, said("I am the registrar"));
 	assert_true(silent(pledge));
 	close(stranger);
 	close(pledge);
@@ -334,7 +336,7 @@ JP_U1_4_3_a_routable_sender_is_no_pledge_unless_told_so(void **state)
 	}
 	world_begin(&w, "coaps", (struct proxy_udp_config){ 0 });
 	fd = pledge_at(host, w.port);
-	put(fd, MST_LIT("hello"));
+	put(fd, said("hello"));
 	until_dropped("proxy.not_on_link", before + 1);
 	assert_true(silent(w.registrar));
 	close(fd);
@@ -360,7 +362,7 @@ JP_U1_a_flood_of_pledges_leaves_ten_mappings(void **state)
 
 		snprintf(host, sizeof host, "127.0.%d.%d", 1 + i / 250, 1 + i % 250);
 		fd = pledge_at(host, w.port);
-		put(fd, MST_LIT("x"));
+		put(fd, said("x"));
 		close(fd);
 		if (i == 20)
 			until("muster_proxy_udp_mappings", 10);

@@ -67,11 +67,11 @@ JP_U3_there_and_back(void **state)
 	(void)state;
 	world_begin(&w, "jpy", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("\x16\xfe\xfd hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &y);
-	assert_true(mst_span_eq(y.jpy.content, MST_LIT("\x16\xfe\xfd hello")));
-	put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("answer"));
-	get(pledge, MST_LIT("answer"));
+	assert_true(mst_span_eq(y.jpy.content, said("hello")));
+	put_jpy(w.registrar, &y.from, y.jpy.header, said("answer"));
+	get(pledge, said("answer"));
 	close(pledge);
 	world_end(&w);
 }
@@ -94,10 +94,10 @@ JP_U3_over_IPv6(void **state)
 	c.registrars = w.uri;
 	world_start(&w, c);
 	pledge = pledge_at("::1", first_port(&w));
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &y);
-	put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("answer"));
-	get(pledge, MST_LIT("answer"));
+	put_jpy(w.registrar, &y.from, y.jpy.header, said("answer"));
+	get(pledge, said("answer"));
 	close(pledge);
 	world_end(&w);
 }
@@ -119,13 +119,13 @@ JP_U3_a_thousand_pledges_from_one_port_and_no_descriptor_more(void **state)
 
 		snprintf(host, sizeof host, "127.0.%d.%d", i / 250, 1 + i % 250);
 		pledge = pledge_at(host, w.port);
-		put(pledge, MST_LIT("hello"));
+		put(pledge, said("hello"));
 		get_jpy(&w, i == 0 ? &first : &y);
 		if (i > 0) {
 			assert_int_equal(y.from.sin6_port, first.from.sin6_port);
 			assert_false(mst_span_eq(y.jpy.header, first.jpy.header));
-			put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("answer"));
-			get(pledge, MST_LIT("answer"));
+			put_jpy(w.registrar, &y.from, y.jpy.header, said("answer"));
+			get(pledge, said("answer"));
 		}
 		close(pledge);
 	}
@@ -144,9 +144,9 @@ JP_U3_a_pledge_keeps_its_header(void **state)
 	(void)state;
 	world_begin(&w, "jpy", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("one"));
+	put(pledge, said("one"));
 	get_jpy(&w, &a);
-	put(pledge, MST_LIT("two"));
+	put(pledge, said("two"));
 	get_jpy(&w, &b);
 	assert_true(mst_span_eq(a.jpy.header, b.jpy.header));
 	close(pledge);
@@ -164,7 +164,7 @@ static void
 forge_random(struct world *w, const struct yoke *y)
 {
 	put_jpy(
-	    w->registrar, &y->from, MST_LIT("0123456789abcdef0123456789abcdef"), MST_LIT("forged"));
+	    w->registrar, &y->from, MST_LIT("0123456789abcdef0123456789abcdef"), said("forged"));
 }
 
 static void
@@ -174,20 +174,20 @@ forge_bit(struct world *w, const struct yoke *y)
 
 	memcpy(header, y->jpy.header.ptr, y->jpy.header.len);
 	header[y->jpy.header.len - 1] ^= 1;
-	put_jpy(w->registrar, &y->from, mst_span_of(header, y->jpy.header.len), MST_LIT("forged"));
+	put_jpy(w->registrar, &y->from, mst_span_of(header, y->jpy.header.len), said("forged"));
 }
 
 static void
 forge_short(struct world *w, const struct yoke *y)
 {
 	put_jpy(w->registrar, &y->from, mst_span_of(y->jpy.header.ptr, y->jpy.header.len - 1),
-	    MST_LIT("forged"));
+	    said("forged"));
 }
 
 static void
 forge_empty(struct world *w, const struct yoke *y)
 {
-	put_jpy(w->registrar, &y->from, MST_LIT(""), MST_LIT("forged"));
+	put_jpy(w->registrar, &y->from, MST_LIT(""), said("forged"));
 }
 
 /* What this proxy would have sealed itself, had it the other one's key. */
@@ -201,9 +201,9 @@ forge_other_key(struct world *w, const struct yoke *y)
 
 	world_start(&other, c);
 	pledge = pledge_at(V4, first_port(&other));
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(w, &theirs);
-	put_jpy(w->registrar, &y->from, theirs.jpy.header, MST_LIT("forged"));
+	put_jpy(w->registrar, &y->from, theirs.jpy.header, said("forged"));
 	close(pledge);
 	world_end(&other);
 }
@@ -214,7 +214,7 @@ forge_other_address(struct world *w, const struct yoke *y)
 	struct sockaddr_in6 me = name_of(w->registrar);
 	int stranger = socket_at("127.0.0.2", ntohs(me.sin6_port));
 
-	put_jpy(stranger, &y->from, y->jpy.header, MST_LIT("forged"));
+	put_jpy(stranger, &y->from, y->jpy.header, said("forged"));
 	close(stranger);
 }
 
@@ -224,7 +224,7 @@ forge_other_port(struct world *w, const struct yoke *y)
 	int stranger = socket_at(V4, 0);
 
 	(void)w;
-	put_jpy(stranger, &y->from, y->jpy.header, MST_LIT("forged"));
+	put_jpy(stranger, &y->from, y->jpy.header, said("forged"));
 	close(stranger);
 }
 
@@ -281,14 +281,14 @@ forgery_is_dropped_silently(void **state)
 
 	world_begin(&w, "jpy", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &y);
 	before = dropped(row->reason);
 	row->make(&w, &y);
 	until_dropped(row->reason, before + 1);
 	assert_true(silent(pledge) && silent(w.registrar));
-	put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("good")); /* and it goes on */
-	get(pledge, MST_LIT("good"));
+	put_jpy(w.registrar, &y.from, y.jpy.header, said("good")); /* and it goes on */
+	get(pledge, said("good"));
 	close(pledge);
 	world_end(&w);
 }
@@ -304,11 +304,11 @@ JP_U3_a_replayed_answer_is_delivered_again(void **state)
 	(void)state;
 	world_begin(&w, "jpy", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &y);
 	for (int i = 0; i < 3; i++) {
-		put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("again"));
-		get(pledge, MST_LIT("again"));
+		put_jpy(w.registrar, &y.from, y.jpy.header, said("again"));
+		get(pledge, said("again"));
 	}
 	close(pledge);
 	world_end(&w);
@@ -326,20 +326,20 @@ JP_U3_the_key_changes_and_the_former_one_still_opens(void **state)
 	(void)state;
 	world_begin(&w, "jpy", (struct proxy_udp_config){ .key_ms = 2000 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &old);
 	memcpy(header, old.jpy.header.ptr, old.jpy.header.len);
 	while (changes < 2) { /* after the first change it still opens, after the second no more */
 		usleep(50000);
-		put(pledge, MST_LIT("hello"));
+		put(pledge, said("hello"));
 		get_jpy(&w, &y);
 		if (memcmp(y.jpy.header.ptr, header, sizeof header) == 0)
 			continue;
 		memcpy(header, y.jpy.header.ptr, sizeof header);
 		changes++;
-		put_jpy(w.registrar, &y.from, old.jpy.header, MST_LIT("late"));
+		put_jpy(w.registrar, &y.from, old.jpy.header, said("late"));
 		if (changes == 1)
-			get(pledge, MST_LIT("late"));
+			get(pledge, said("late"));
 	}
 	until_dropped("jpy.forged", before + 1);
 	assert_true(silent(pledge));
@@ -373,7 +373,7 @@ JP_U3_a_flood_of_garbage_leaves_memory_flat(void **state)
 	(void)state;
 	world_begin(&w, "jpy", (struct proxy_udp_config){ 0 });
 	pledge = pledge_at(V4, w.port);
-	put(pledge, MST_LIT("hello"));
+	put(pledge, said("hello"));
 	get_jpy(&w, &y);
 	for (int i = 0; i < 20000; i++) {
 		size_t n;
@@ -395,8 +395,8 @@ JP_U3_a_flood_of_garbage_leaves_memory_flat(void **state)
 	while (recv(w.registrar, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	assert_true(silent(pledge));
-	put_jpy(w.registrar, &y.from, y.jpy.header, MST_LIT("still here"));
-	get(pledge, MST_LIT("still here"));
+	put_jpy(w.registrar, &y.from, y.jpy.header, said("still here"));
+	get(pledge, said("still here"));
 	close(pledge);
 	world_end(&w);
 }
@@ -427,12 +427,12 @@ JP_U4_without_a_registrar_it_is_no_proxy(void **state)
 	assert_int_equal(proxy_udp_learn(w.proxy, uri), MST_OK);
 	until_ports(&w, 1, ports);
 	pledge = pledge_at(V4, ports[0]);
-	put(pledge, MST_LIT("hello"));
-	get(registrar, MST_LIT("hello"));
+	put(pledge, said("hello"));
+	get(registrar, said("hello"));
 	assert_int_equal(proxy_udp_forget(w.proxy, uri), MST_OK);
 	until_ports(&w, 0, ports);
 	until("muster_proxy_udp_mappings", 0);
-	send(pledge, "hello", 5, 0);
+	put(pledge, said("hello"));
 	assert_true(silent(registrar));
 	close(pledge);
 	close(registrar);
@@ -458,12 +458,12 @@ JP_U4_jpy_wins_over_coaps_and_gives_way_when_it_goes(void **state)
 	until("muster_proxy_udp_mappings", 0);
 	until_ports(&w, 1, ports);
 	assert_int_equal(ports[0], first); /* the pledges' port stays */
-	put(pledge, MST_LIT("hello"));
-	assert_true(recv(jpy, y.bytes, sizeof y.bytes, 0) == 1 + 34 + 6);
+	put(pledge, said("hello"));
+	assert_true(recv(jpy, y.bytes, sizeof y.bytes, 0) == 1 + 34 + 1 + 19);
 	assert_true(silent(w.registrar));
 	assert_int_equal(proxy_udp_forget(w.proxy, uri), MST_OK);
 	for (int i = 0; i < 200 && silent(w.registrar); i++)
-		put(pledge, MST_LIT("again"));
+		put(pledge, said("again"));
 	assert_false(silent(w.registrar));
 	close(jpy);
 	close(pledge);
@@ -515,10 +515,10 @@ JP_U5_each_registrar_has_its_own_join_port(void **state)
 		for (size_t k = 0; k < 2; k++) {
 			struct yoke y;
 
-			put(pledge, MST_LIT("hello"));
+			put(pledge, said("hello"));
 			get_jpy(&w, &y);
-			put_jpy(registrars[i], &y.from, y.jpy.header, MST_LIT("answer"));
-			get(pledge, MST_LIT("answer"));
+			put_jpy(registrars[i], &y.from, y.jpy.header, said("answer"));
+			get(pledge, said("answer"));
 		}
 		close(pledge);
 	}
@@ -545,8 +545,8 @@ JP_U4_coaps_without_a_port_is_5684(void **state)
 	}
 	world_start(&w, c);
 	pledge = pledge_at(V4, first_port(&w));
-	put(pledge, MST_LIT("hello"));
-	get(registrar, MST_LIT("hello"));
+	put(pledge, said("hello"));
+	get(registrar, said("hello"));
 	close(pledge);
 	close(registrar);
 	world_end(&w);
