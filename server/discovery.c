@@ -221,8 +221,12 @@ open_disco(struct discovery *d)
 	if (d->c->proxy == NULL)
 		return MST_OK;
 	o.ways = (c->coap ? DISCO_ASKS : 0u) | (c->grasp ? DISCO_FLOODS : 0u);
-	o.links = c->registrar_interfaces;
-	o.link_count = c->registrar_interface_count;
+	if (c->registrar_interface_count > 0) {
+		o.links = c->registrar_interfaces;
+		o.link_count = c->registrar_interface_count;
+	} else {
+		o.where = DISCO_OTHERS; /* a pledge that says it is a registrar is not heard */
+	}
 	e = disco_open(&o, &d->seeks);
 	return e == MST_OK ? e : fail(e, "discovery", disco_why());
 }

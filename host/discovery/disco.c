@@ -97,7 +97,8 @@ static void
 look(struct disco *d, int64_t now)
 {
 	struct disco_link links[DISCO_LINKS_MAX];
-	size_t n = disco_links_now((const char(*)[IF_NAMESIZE])d->names, d->name_count, links);
+	size_t n = (d->others ? disco_links_but : disco_links_now)(
+	    (const char(*)[IF_NAMESIZE])d->names, d->name_count, links);
 
 	d->next_look = now + LOOK_US;
 	if (n == d->link_count && memcmp(links, d->links, sizeof links) == 0)
@@ -224,6 +225,7 @@ configure(struct disco *d, const struct disco_config *c)
 		strcpy(d->names[i], c->links[i]);
 	}
 	d->name_count = c->link_count;
+	d->others = c->where == DISCO_OTHERS;
 	d->ways = c->ways;
 	d->leisure_ms = c->leisure_ms >= 0 ? c->leisure_ms : 5000;
 	d->flood_us = or_default(c->flood_s, 60) * DISCO_SECOND;

@@ -37,6 +37,9 @@ struct disco_config {
 	/* Names of interfaces; none: each that is up, no loopback and does multicast. */
 	const char *const *links;
 	size_t link_count;
+	/* OTHERS: each that is none of links, is no loopback and does multicast; where this machine
+	   has no such interface, up or down, those of links all the same. */
+	enum { DISCO_LINKS, DISCO_OTHERS } where;
 	long leisure_ms; /* RFC 7252 8.2; -1: DEFAULT_LEISURE, 5000. 0 answers at once */
 	long per_source; /* answers to one source a minute; 0: 6 */
 	long per_second; /* answers in all a second; 0: 10 */

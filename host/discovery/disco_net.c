@@ -8,18 +8,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What names stand for: themselves, or whatever else there is. */
+struct choice {
+	const char (*names)[IF_NAMESIZE];
+	size_t count;
+	bool others;
+};
+
 static bool
-is_meant(const struct ifaddrs *i, const char names[][IF_NAMESIZE], size_t count)
+is_meant(const struct ifaddrs *i, const struct choice *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (strcmp(c->names[n], i->ifa_name) == 0)
+			return !c->others;
+	return (c->others || c->count == 0) && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+	       (i->ifa_flags & IFF_MULTICAST) != 0;
+}
+
+static bool
+is_usable(const struct ifaddrs *i)
 {
 	const unsigned need = IFF_UP | IFF_RUNNING | IFF_MULTICAST;
 
-	if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET6 ||
-	    (i->ifa_flags & need) != need)
-		return false;
-	for (size_t n = 0; n < count; n++)
-		if (strcmp(names[n], i->ifa_name) == 0)
-			return true;
-	return count == 0 && (i->ifa_flags & IFF_LOOPBACK) == 0;
+	return i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET6 &&
+	       (i->ifa_flags & need) == need;
 }
 
 static struct disco_link *
@@ -37,20 +49,16 @@ link_of(const struct ifaddrs *i, struct disco_link *out, size_t *n)
 	return &out[(*n)++];
 }
 
-size_t
-disco_links_now(
-    const char names[][IF_NAMESIZE], size_t count, struct disco_link out[DISCO_LINKS_MAX])
+static size_t
+links_of(const struct ifaddrs *list, const struct choice *c, struct disco_link out[DISCO_LINKS_MAX])
 {
-	struct ifaddrs *list = NULL;
 	struct disco_link *l;
 	struct sockaddr_in6 a;
 	size_t n = 0;
 
 	memset(out, 0, DISCO_LINKS_MAX * sizeof *out); /* compared as bytes */
-	if (getifaddrs(&list) != 0)
-		return 0;
-	for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-		if (!is_meant(i, names, count) || (l = link_of(i, out, &n)) == NULL)
+	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+		if (!is_usable(i) || !is_meant(i, c) || (l = link_of(i, out, &n)) == NULL)
 			continue;
 		memcpy(&a, i->ifa_addr, sizeof a);
 		if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr)) {
@@ -61,6 +69,46 @@ disco_links_now(
 			l->global = a.sin6_addr;
 		}
 	}
+	return n;
+}
+
+/* One that is down counts: when it comes up again nobody wants to have looked elsewhere. */
+static bool
+is_any(const struct ifaddrs *list, const struct choice *c)
+{
+	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next)
+		if (is_meant(i, c))
+			return true;
+	return false;
+}
+
+size_t
+disco_links_now(
+    const char names[][IF_NAMESIZE], size_t count, struct disco_link out[DISCO_LINKS_MAX])
+{
+	const struct choice c = { names, count, false };
+	struct ifaddrs *list = NULL;
+	size_t n;
+
+	if (getifaddrs(&list) != 0)
+		list = NULL;
+	n = links_of(list, &c, out);
+	freeifaddrs(list);
+	return n;
+}
+
+size_t
+disco_links_but(
+    const char names[][IF_NAMESIZE], size_t count, struct disco_link out[DISCO_LINKS_MAX])
+{
+	struct choice c = { names, count, true };
+	struct ifaddrs *list = NULL;
+	size_t n;
+
+	if (getifaddrs(&list) != 0)
+		list = NULL;
+	c.others = is_any(list, &c);
+	n = links_of(list, &c, out);
 	freeifaddrs(list);
 	return n;
 }

@@ -14,8 +14,11 @@ struct disco_link {
 	bool has_link_local, has_global;
 	struct in6_addr link_local, global;
 };
-/* The links of the configuration (names: one after another) that are usable now. */
+/* The links of the configuration (names: one after another) that are usable now; others: but
+ * those, as DISCO_OTHERS says. */
 size_t disco_links_now(
+    const char names[][IF_NAMESIZE], size_t count, struct disco_link out[DISCO_LINKS_MAX]);
+size_t disco_links_but(
     const char names[][IF_NAMESIZE], size_t count, struct disco_link out[DISCO_LINKS_MAX]);
 
 /* Non-blocking, close-on-exec, bound to port (0: any) on every address. -1, errno. */

@@ -46,6 +46,7 @@ struct disco {
 	unsigned ways;
 	char names[DISCO_LINKS_MAX][IF_NAMESIZE];
 	size_t name_count;
+	bool others; /* all links but those */
 	long leisure_ms;
 	int64_t flood_us;
 	uint16_t coap_port, grasp_port;

@@ -510,10 +510,6 @@ read_discovery(struct reader *r, cfg_t *c)
 		fail(r, c, MST_E_CONFIG_MISSING, "section \"discovery\" lacks \"interfaces\"");
 	d->registrar_interfaces =
 	    read_interfaces(r, c, "registrar_interfaces", &d->registrar_interface_count);
-	if (d->registrar_interface_count == 0) {
-		d->registrar_interfaces = d->interfaces;
-		d->registrar_interface_count = d->interface_count;
-	}
 	d->coap = cfg_getbool(c, "coap") == cfg_true;
 	d->grasp = cfg_getbool(c, "grasp") == cfg_true;
 	d->leisure_ms = cfg_getint(c, "leisure_ms");

@@ -106,7 +106,8 @@ struct config_discovery { /* CoAP multicast and GRASP; DNS-SD is announce and di
 	                   */
 	const char **interfaces; /* of pledges and proxies: where this daemon is offered */
 	size_t interface_count;
-	const char **registrar_interfaces; /* proxy: where registrars are sought */
+	const char **registrar_interfaces; /* proxy: where registrars are sought; none: on all but
+	                                      interfaces */
 	size_t registrar_interface_count;
 	bool coap, grasp;
 	long leisure_ms, answers_per_source, answers_per_second, flood_seconds;

@@ -673,6 +673,61 @@ SEC_12_one_source_fills_eight_places_of_the_table(void **state)
 	assert_true(counter("muster_discovery_heard_total{outcome=\"too_many\"} ") == before + 92);
 }
 
+/* ---- where registrars are sought ---- */
+
+/* A proxy whose pledges are on d1: what one of them says of registrars is not heard. */
+static void
+JP_U4_a_pledge_that_plays_the_registrar_is_not_heard(void **state)
+{
+	const char *const links[] = { "d1" };
+	struct disco_config c = { .ways = DISCO_ASKS | DISCO_FLOODS,
+		.links = links,
+		.link_count = 1,
+		.where = DISCO_OTHERS };
+	struct disco *proxy;
+	struct seen seen = SEEN;
+	uint8_t room[256];
+	struct mst_buf out = MST_BUF(room);
+	struct stranger pledge, site;
+	int no = 0;
+
+	(void)state;
+	need_net();
+	pledge = stranger_on("d0"); /* the other end; both are this machine's, so without a loop */
+	setsockopt(pledge.fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &no, sizeof no);
+	site = stranger_on("d1");
+	assert_int_equal(disco_open(&c, &proxy), MST_OK);
+	disco_seek(proxy, DISCO_REGISTRAR_COAPS, on_peer, &seen);
+	build(&out, MST_GRASP_REGISTRAR, MST_GRASP_UDP, "2001:db8::66", 53, 180000);
+	send_to(&pledge, "ff02::13", MST_GRASP_PORT, mst_buf_span(&out));
+	out.len = 0;
+	build(&out, MST_GRASP_REGISTRAR, MST_GRASP_UDP, "2001:db8::1", 5684, 180000);
+	send_to(&site, "ff02::13", MST_GRASP_PORT, mst_buf_span(&out));
+	assert_true(has(&seen, "+2001:db8::1 5684 registrar (coaps)"));
+	disco_close(proxy);
+	assert_int_equal(seen.count, 1);
+	close(pledge.fd);
+	close(site.fd);
+}
+
+/* The last of all: it takes the link down. */
+static void
+JP_U4_the_other_links_are_those_that_are_not_named(void **state)
+{
+	static const char d0[][IF_NAMESIZE] = { "d0" }, both[][IF_NAMESIZE] = { "d0", "d1" };
+	struct disco_link links[DISCO_LINKS_MAX];
+
+	(void)state;
+	need_net();
+	assert_int_equal(disco_links_but(d0, 1, links), 1);
+	assert_string_equal(links[0].name, "d1");
+	assert_int_equal(disco_links_but(both, 2, links), 2); /* there is no other */
+	assert_int_equal(disco_links_now(d0, 1, links), 1);
+	assert_string_equal(links[0].name, "d0");
+	assert_int_equal(system("ip link set d1 down"), 0);
+	assert_int_equal(disco_links_but(d0, 1, links), 0); /* but one will be */
+}
+
 static void
 config_that_cannot_be_is_refused(void **state)
 {
@@ -714,12 +769,15 @@ main(void)
 		cmocka_unit_test(RFC8990_2_5_2_a_flood_from_beyond_the_link_is_ignored),
 		cmocka_unit_test(SEC_12_one_source_fills_eight_places_of_the_table),
 		cmocka_unit_test(config_that_cannot_be_is_refused),
+		cmocka_unit_test(JP_U4_a_pledge_that_plays_the_registrar_is_not_heard),
 	};
-	struct CMUnitTest tests[sizeof plain / sizeof plain[0] + FORGERIES];
+	struct CMUnitTest tests[sizeof plain / sizeof plain[0] + FORGERIES + 1];
 
 	memcpy(tests, plain, sizeof plain);
 	for (size_t i = 0; i < FORGERIES; i++)
 		tests[sizeof plain / sizeof plain[0] + i] = (struct CMUnitTest){ forgeries[i].name,
 			forged_answer_is_ignored, NULL, NULL, (void *)(uintptr_t)&forgeries[i] };
+	tests[sizeof plain / sizeof plain[0] + FORGERIES] =
+	    (struct CMUnitTest)cmocka_unit_test(JP_U4_the_other_links_are_those_that_are_not_named);
 	return cmocka_run_group_tests_name("discovery on the wire", tests, setup, NULL);
 }
