@@ -10,6 +10,7 @@
 
 #define TEXT_MAX (16u << 20)
 #define LINE 72u /* of a container that stands on one line */
+#define EMBEDDED_MAX 12u
 
 struct text {
 	char *p;
@@ -21,6 +22,7 @@ struct printer {
 	struct text out;
 	unsigned flags;
 	unsigned indent;
+	unsigned embedded; /* byte strings around that hold CBOR */
 	bool flat; /* a trial on one line */
 };
 
@@ -184,6 +186,33 @@ put_float(struct printer *w, double v)
 
 static void put_item(struct printer *w, struct mst_cbor_reader *r, unsigned depth);
 
+/* Does it hold one array, map or tag, and nothing else? */
+static bool
+holds_item(mst_span bytes)
+{
+	return bytes.len > 1 && bytes.ptr[0] >= 0x80 && bytes.ptr[0] < 0xe0 &&
+	       mst_cbor_validate(bytes) == MST_OK;
+}
+
+/* Recursion is bounded by EMBEDDED_MAX times the reader's own depth. */
+static void
+put_bytes(struct printer *w, mst_span bytes)
+{
+	struct mst_cbor_reader inside;
+
+	if ((w->flags & CBOR_DIAG_EMBEDDED) == 0 || w->embedded == EMBEDDED_MAX ||
+	    !holds_item(bytes)) {
+		put_hex(w, bytes);
+		return;
+	}
+	mst_cbor_init(&inside, bytes);
+	put_str(w, "<<");
+	w->embedded++;
+	put_item(w, &inside, 1);
+	w->embedded--;
+	put_str(w, ">>");
+}
+
 /* A string in one piece, or in chunks: (_ h'00', h'01'). */
 static void
 put_string(struct printer *w, struct mst_cbor_reader *r)
@@ -194,7 +223,7 @@ put_string(struct printer *w, struct mst_cbor_reader *r)
 
 	if (!chunks) {
 		if (bytes)
-			put_hex(w, mst_cbor_bytes(r));
+			put_bytes(w, mst_cbor_bytes(r));
 		else
 			put_text(w, mst_cbor_text(r));
 		return;
@@ -279,7 +308,9 @@ put_members(struct printer *w, struct mst_cbor_reader *r, unsigned depth)
 static void
 put_container(struct printer *w, struct mst_cbor_reader *r, unsigned depth)
 {
-	struct printer trial = { .flags = w->flags, .flat = true, .out.most = LINE };
+	struct printer trial = {
+		.flags = w->flags, .embedded = w->embedded, .flat = true, .out.most = LINE
+	};
 	struct mst_cbor_reader ahead = *r;
 
 	if (w->flat) {
@@ -343,7 +374,9 @@ put_item(struct printer *w, struct mst_cbor_reader *r, unsigned depth)
 mst_err
 cbor_diag(struct arena *a, mst_span item, unsigned flags, const char **out)
 {
-	struct printer w = { .flags = flags, .out.most = TEXT_MAX };
+	struct printer w = {
+		.flags = flags, .flat = (flags & CBOR_DIAG_ONE_LINE) != 0, .out.most = TEXT_MAX
+	};
 	struct mst_cbor_reader r;
 	mst_err e;
 

@@ -9,6 +9,10 @@ enum cbor_diag_flags {
 	/* COSE_Sign1: its protected header and payload as << >> (RFC 8610 G.3) where they are CBOR.
 	 */
 	CBOR_DIAG_COSE = 1,
+	/* Byte strings that hold one array, map or tag as << >>, at any depth (SUIT). */
+	CBOR_DIAG_EMBEDDED = 2,
+	/* Nothing is broken into lines. */
+	CBOR_DIAG_ONE_LINE = 4,
 };
 
 /*

@@ -437,7 +437,11 @@ inspect_text_cbor(struct arena *a, mst_span bytes, const struct inspect_options 
 
 	if (e != MST_OK)
 		return e;
-	e = inspect_voucher(&r, MST_MEDIA_COSE_CBOR, bytes, encoding);
+	e = inspect_suit(&r, bytes, encoding);
+	if (e == MST_E_CONTENT_UNKNOWN)
+		e = inspect_suit_report(&r, bytes, encoding);
+	if (e == MST_E_CONTENT_UNKNOWN)
+		e = inspect_voucher(&r, MST_MEDIA_COSE_CBOR, bytes, encoding);
 	if (e == MST_E_CONTENT_UNKNOWN)
 		e = inspect_cbor(&r, bytes, encoding);
 	if (e == MST_E_CONTENT_UNKNOWN)

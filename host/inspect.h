@@ -31,8 +31,8 @@ struct inspect_options {
  * JSON and CBOR are taken. *out is a new object (json_decref):
  *   kind      certificate, certificates, csr, csrattrs, crl, voucher,
  *             voucher-request, audit-log, telemetry, jws-header, public-key,
- *             private-key, multipart-core, cbor
- *   format    x509, pkcs7, pkcs10, cms+json, jws+json, cose+cbor, json, cbor, ...
+ *             private-key, multipart-core, suit-envelope, suit-report, cbor
+ *   format    x509, pkcs7, pkcs10, cms+json, jws+json, cose+cbor, suit+cbor, json, cbor, ...
  *   encoding  pem, der, base64, hex, json, compact, cbor
  *   fields    [{name, value, words, clause}]
  *   checks    [{check, ok, code, name, clause, words}]; ok null: not judged

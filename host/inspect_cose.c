@@ -2,6 +2,8 @@
 /* What comes in CBOR: the headers of COSE_Sign1 (RFC 9052), bare vouchers, telemetry, anything. */
 #include "host/inspect_impl.h"
 
+#include <string.h>
+
 #include "host/cbor_diag.h"
 #include "muster/cbor.h"
 #include "muster/cose.h"
@@ -140,9 +142,10 @@ inspect_cose_headers(struct report *r, mst_span message, enum mst_voucher_kind k
 void
 inspect_diag(struct report *r, mst_span bytes)
 {
-	const char *text;
+	const char *text, *kind = json_string_value(json_object_get(r->top, "kind"));
+	bool suit = kind != NULL && strncmp(kind, "suit-", 5) == 0;
 
-	if (cbor_diag(r->a, bytes, CBOR_DIAG_COSE, &text) == MST_OK)
+	if (cbor_diag(r->a, bytes, suit ? CBOR_DIAG_EMBEDDED : CBOR_DIAG_COSE, &text) == MST_OK)
 		json_object_set_new(r->top, "diag", json_string(text));
 }
 

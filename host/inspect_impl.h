@@ -86,6 +86,9 @@ MST_MUST_USE mst_err inspect_any_cbor(struct report *r, mst_span bytes, const ch
 void inspect_diag(struct report *r, mst_span bytes);
 /* Telemetry, audit log, JWS header. */
 MST_MUST_USE mst_err inspect_json(struct report *r, mst_span text, const char *encoding);
+/* SUIT envelopes, and reports with or without COSE around. MST_E_CONTENT_UNKNOWN. */
+MST_MUST_USE mst_err inspect_suit(struct report *r, mst_span bytes, const char *encoding);
+MST_MUST_USE mst_err inspect_suit_report(struct report *r, mst_span bytes, const char *encoding);
 /* CBOR telemetry. */
 MST_MUST_USE mst_err inspect_cbor(struct report *r, mst_span bytes, const char *encoding);
 /* h.p.s of base64url to the general form of JWS. MST_E_JWS when it is none. */
