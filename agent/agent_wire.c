@@ -69,8 +69,11 @@ fill(struct agent *a, const struct mst_pledge_action *act, const char *path, str
 		http_set_patience(
 		    a->client, left_ms(act->until), (long)a->cfg->timers.answer_max * 1000);
 
-	*r = (struct http_request){ res.method, path != NULL ? path : res.path, res.content_type,
-		res.accept, act->body };
+	*r = (struct http_request){ .method = res.method,
+		.path = path != NULL ? path : res.path,
+		.content_type = res.content_type,
+		.accept = res.accept,
+		.body = act->body };
 	a->sent = *act;
 	a->sending = true;
 }

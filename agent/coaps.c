@@ -22,6 +22,7 @@
 #define OPTIONS_ROOM 128
 #define IDLE_US 25000000
 #define PINGS 2
+#define COAPS_PIECES_MAX 0xfffff /* RFC 7959 2.2: NUM has 20 bits */
 
 struct coaps_client {
 	struct coaps_dtls dtls;
@@ -440,5 +441,49 @@ coaps_exchange(struct coaps_client *c, struct arena *a, const struct coaps_reque
 	answer.messages = c->messages;
 	answer.bytes = c->bytes;
 	*out = answer;
+	return MST_OK;
+}
+
+size_t
+coaps_piece_size(const struct coaps_client *c)
+{
+	return mst_coap_block_size(c->szx);
+}
+
+mst_err
+coaps_piece_get(struct coaps_client *c, const char *path, uint64_t offset,
+    const struct coaps_patience *p, struct coaps_piece *out)
+{
+	const struct coaps_request r = { .path = path, .content_format = -1, .accept = -1 };
+	struct exchange x = { .c = c, .r = &r, .patience = p };
+	size_t size = mst_coap_block_size(c->szx);
+	const struct mst_coap_block *b = &x.t.block2;
+	struct coaps_piece piece;
+	mst_err e;
+
+	if (offset % size != 0 || offset / size > COAPS_PIECES_MAX)
+		return coaps_fail(MST_E_USAGE, "not where a piece can begin");
+	if (clock_mono_us() - c->heard_us >= c->idle_us && (e = ping(c, p->end_us)) != MST_OK)
+		return e;
+	ask_again(&x);
+	x.q.block2 = (struct mst_coap_block){ true, false, c->szx, (uint32_t)(offset / size) };
+	if ((e = step(&x)) != MST_OK)
+		return e;
+	piece = (struct coaps_piece){ .code = (int)x.t.code, .body = x.t.payload };
+	if (x.t.code >= 200 && x.t.code < 300 && b->there) {
+		size = mst_coap_block_size(b->szx);
+		if ((uint64_t)b->num * size != offset || b->szx > c->szx ||
+		    (b->more ? x.t.payload.len != size : x.t.payload.len > size))
+			return out_of_order();
+		c->szx = b->szx;
+		piece.more = b->more;
+	} else if (x.t.code < 300 && offset != 0) {
+		return out_of_order(); /* the whole again */
+	}
+	if (x.t.etag.ptr != NULL && x.t.etag.len <= sizeof piece.etag) {
+		memcpy(piece.etag, x.t.etag.ptr, x.t.etag.len);
+		piece.etag_len = x.t.etag.len;
+	}
+	*out = piece;
 	return MST_OK;
 }

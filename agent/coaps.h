@@ -84,4 +84,22 @@ MST_MUST_USE mst_err coaps_exchange(struct coaps_client *c, struct arena *a,
     const struct coaps_request *r, const struct coaps_patience *p, size_t limit,
     struct coaps_answer *out);
 
+/* One piece of something large, which is asked for piece by piece and never held whole. */
+#define COAPS_ETAG_MAX 8
+struct coaps_piece {
+	int code; /* 205, or what the server says instead */
+	mst_span body; /* valid until the client's next call */
+	bool more; /* another piece follows */
+	uint8_t etag[COAPS_ETAG_MAX];
+	size_t etag_len; /* 0: the server names no version */
+};
+/*
+ * RFC 7959 2.4: a GET of the piece at offset, a multiple of coaps_piece_size().
+ * The server may answer in smaller pieces, and then they are smaller from now
+ * on. Any code is MST_OK; refusals are those of coaps_exchange.
+ */
+MST_MUST_USE mst_err coaps_piece_get(struct coaps_client *c, const char *path, uint64_t offset,
+    const struct coaps_patience *p, struct coaps_piece *out);
+size_t coaps_piece_size(const struct coaps_client *c);
+
 #endif

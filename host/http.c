@@ -177,9 +177,9 @@ request_check(const struct http_request *r)
 	    (strcmp(r->method, "GET") != 0 && strcmp(r->method, "POST") != 0))
 		return fail(MST_E_USAGE, "the method is neither GET nor POST");
 	if (r->path[0] != '/' || strlen(r->path) >= PATH_CAP || !is_clean(r->path) ||
-	    strpbrk(r->path, " #") != NULL || !is_clean(r->content_type) || !is_clean(r->accept))
-		return fail(
-		    MST_E_USAGE, "path or media type with characters that do not belong there");
+	    strpbrk(r->path, " #") != NULL || !is_clean(r->content_type) || !is_clean(r->accept) ||
+	    !is_clean(r->range) || !is_clean(r->if_range))
+		return fail(MST_E_USAGE, "path or header with characters that do not belong there");
 	if (r->body.len > 0 && strcmp(r->method, "GET") == 0)
 		return fail(MST_E_USAGE, "a GET has no body");
 	return MST_OK;
@@ -214,6 +214,10 @@ headers_set(struct http_client *c, const struct http_request *r)
 	if ((e = header_add(c, "Expect", NULL)) != MST_OK ||
 	    (e = header_add(c, "Content-Type", r->content_type)) != MST_OK ||
 	    (e = header_add(c, "Accept", r->accept)) != MST_OK)
+		return e;
+	if (r->range != NULL && (e = header_add(c, "Range", r->range)) != MST_OK)
+		return e;
+	if (r->if_range != NULL && (e = header_add(c, "If-Range", r->if_range)) != MST_OK)
 		return e;
 	return c->o.trace != NULL ? header_add(c, "X-Muster-Trace", c->o.trace) : MST_OK;
 }
@@ -528,6 +532,8 @@ answer_take(struct http_client *c, struct arena *a, struct http_answer *out)
 	w.content_type = keep(a, header_get(c->curl, "Content-Type"), &full);
 	w.request_id = keep(a, header_get(c->curl, "X-Request-Id"), &full);
 	w.location = keep(a, location, &full);
+	w.content_range = keep(a, header_get(c->curl, "Content-Range"), &full);
+	w.etag = keep(a, header_get(c->curl, "ETag"), &full);
 	w.body =
 	    arena_dup(a, mst_span_of(c->body_len > 0 ? (const void *)c->body : "", c->body_len));
 	if (full || w.body.ptr == NULL)

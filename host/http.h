@@ -61,6 +61,9 @@ struct http_request {
 	const char *path; /* "/.well-known/..." */
 	const char *content_type, *accept; /* NULL for none */
 	mst_span body; /* sent with Content-Length, never chunked */
+	/* RFC 9110 14.2, 13.1.5: "bytes=0-1023", and the ETag that the parts had so far; NULL for
+	 * none. */
+	const char *range, *if_range;
 };
 
 struct http_answer {
@@ -68,6 +71,7 @@ struct http_answer {
 	int64_t retry_after; /* seconds, HTTP-dates converted with the wall clock; -1 absent */
 	const char *content_type, *location,
 	    *request_id; /* in the arena; NULL absent; location is absolute */
+	const char *content_range, *etag; /* the same */
 	mst_span body; /* in the arena; empty, not absent, when there is none */
 	long new_connections; /* 0: the connection was reused */
 };

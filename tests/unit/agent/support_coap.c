@@ -184,7 +184,9 @@ send_answer(struct talk *k, const struct message *m, int block1)
 	unsigned szx = m->block2 >= 0 && (unsigned)(m->block2 & 7) < k->t->szx
 	                   ? (unsigned)(m->block2 & 7)
 	                   : k->t->szx;
-	size_t size = (size_t)16 << szx, num = m->block2 > 0 ? (size_t)m->block2 >> 4 : 0;
+	size_t size = (size_t)16 << szx;
+	size_t num =
+	    m->block2 > 0 ? (size_t)(m->block2 >> 4) << ((unsigned)(m->block2 & 7) - szx) : 0;
 	uint8_t *p = malloc(2048 + size);
 	size_t at, left, n;
 	bool more;
@@ -279,8 +281,10 @@ on_request(struct talk *k, struct message *m)
 		k->hang_up = true;
 		return;
 	}
-	if (m->block2 >= 16) { /* the next piece of the answer: served already */
+	if (m->block2 >= 16) { /* the next piece of the answer: served already, unless taken up */
 		MUST(m->q.len == 0 && m->block1 < 0);
+		if (k->down.code == 0)
+			t->serve(t, &m->q, &k->down);
 		send_answer(k, m, -1);
 		return;
 	}

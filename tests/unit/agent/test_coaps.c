@@ -434,6 +434,72 @@ idle_association(void **state)
 	assert_int_equal(toy.served, 2);
 }
 
+/* From offset on: what is there, piece by piece. */
+static size_t
+collect(struct coaps_client *c, size_t offset, uint8_t *out)
+{
+	struct coaps_piece piece = { .more = true };
+
+	while (piece.more) {
+		assert_int_equal(coaps_piece_get(c, "big", offset, patience(), &piece), MST_OK);
+		assert_int_equal(piece.code, 205);
+		assert_int_equal(piece.etag_len, 1);
+		memcpy(out + offset, piece.body.ptr, piece.body.len);
+		offset += piece.body.len;
+	}
+	return offset;
+}
+
+/* Something large is taken up where it broke off, on another association too. */
+static void
+pieces(void **state)
+{
+	uint8_t got[4096] = { 0 };
+	struct coaps_piece piece;
+	struct coaps_client *c;
+
+	(void)state;
+	start(COAP_TOY_PLAIN);
+	c = opened();
+	assert_int_equal(coaps_piece_size(c), 256);
+	assert_int_equal(collect(c, 0, got), 3000);
+	coaps_close(c);
+	memset(got + 1536, 0, sizeof got - 1536);
+	toy.szx = 2; /* this server wants them smaller */
+	c = opened();
+	assert_int_equal(collect(c, 1536, got), 3000);
+	assert_int_equal(coaps_piece_size(c), 64);
+	for (size_t i = 0; i < 3000; i++)
+		assert_int_equal(got[i], (uint8_t)(i * 7));
+	assert_int_equal(coaps_piece_get(c, "big", 65, patience(), &piece), MST_E_USAGE);
+	assert_int_equal(
+	    coaps_piece_get(c, "big", UINT64_C(64) << 20, patience(), &piece), MST_E_USAGE);
+	assert_int_equal(coaps_piece_get(c, "refused", 0, patience(), &piece), MST_OK);
+	assert_int_equal(piece.code, 403);
+	assert_false(piece.more);
+	coaps_close(c);
+	coap_toy_stop(&toy);
+}
+
+/* RFC 7959 2.4: another piece than the one that was asked for, or one cut short. */
+static void
+pieces_that_do_not_follow(void **state)
+{
+	static const enum coap_toy_trick tricks[] = { COAP_TOY_GAP, COAP_TOY_SHORT };
+	struct coaps_piece piece;
+	struct coaps_client *c;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		start(tricks[i]);
+		c = opened();
+		assert_int_equal(
+		    coaps_piece_get(c, "big", 256, patience(), &piece), MST_E_HTTP_MALFORMED);
+		coaps_close(c);
+		coap_toy_stop(&toy);
+	}
+}
+
 static void
 limits(void **state)
 {
@@ -603,6 +669,9 @@ main(void)
 		{ "7252-4.2 silence", silence, NULL, NULL, NULL },
 		{ "5.1 slow, but moving", slow_but_moving, NULL, NULL, NULL },
 		{ "4.3 cJP: an idle association is asked first", idle_association, NULL, NULL,
+		    NULL },
+		{ "7959-2.4 pieces, taken up where they broke off", pieces, NULL, NULL, NULL },
+		{ "7959-2.4 pieces that do not follow", pieces_that_do_not_follow, NULL, NULL,
 		    NULL },
 		{ "M5 limits are exact", limits, NULL, NULL, NULL },
 		{ "7959-2.4 2.5 smaller blocks", smaller_blocks, NULL, NULL, NULL },

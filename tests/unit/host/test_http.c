@@ -195,6 +195,41 @@ answer_is_taken(void **state)
 	stop(&s);
 }
 
+/* RFC 9110 14: a part is asked for and told; nothing of it where it is not. */
+static void
+a_range_is_asked_for_and_told(void **state)
+{
+	struct server s = { .show_mid = 1,
+		.reply = { REPLY("206 Partial Content\r\nContent-Length: 2\r\n"
+		                 "Content-Range: bytes 4-5/9\r\nETag: \"v1\"",
+		               "ok"),
+		    OK2 } };
+	struct http_request part = {
+		.method = "GET", .path = "/image", .range = "bytes=4-5", .if_range = "\"v1\""
+	};
+	struct http_answer an;
+	struct http_client *c;
+
+	(void)state;
+	start(&s);
+	c = client_for(&s, HTTP_ANCHORS);
+	assert_int_equal(http_send(c, a, &part, 100, &an), MST_OK);
+	assert_int_equal(an.status, 206);
+	assert_string_equal(an.content_range, "bytes 4-5/9");
+	assert_string_equal(an.etag, "\"v1\"");
+	part.range = part.if_range = NULL;
+	assert_int_equal(http_send(c, a, &part, 100, &an), MST_OK);
+	assert_null(an.content_range);
+	assert_null(an.etag);
+	part.range = "bytes=0-1\r\nX: y";
+	assert_int_equal(http_send(c, a, &part, 100, &an), MST_E_USAGE);
+	http_close(c);
+	stop(&s);
+	assert_non_null(strstr(s.seen[0], "\r\nRange: bytes=4-5\r\n"));
+	assert_non_null(strstr(s.seen[0], "\r\nIf-Range: \"v1\"\r\n"));
+	assert_null(strcasestr(s.seen[1], "range"));
+}
+
 /* design.md 5: the same id in the first request and in those after it; none where none is given. */
 static void
 trace_is_in_every_request(void **state)
@@ -905,6 +940,7 @@ main(void)
 	static const struct CMUnitTest fixed[] = {
 		T(TLS_3_provisional_shows_the_chain_before_the_request),
 		T(answer_is_taken),
+		T(a_range_is_asked_for_and_told),
 		T(trace_is_in_every_request),
 		T(TLS_3_provisional_accepts),
 		T(TLS_3_handshake_signature_is_verified_in_tls_1_3),
