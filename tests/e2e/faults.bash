@@ -54,6 +54,24 @@ second_daemon() {
 	want "the first goes on" join "$D"
 }
 
+# A stranger holds SQLite's write lock for longer than the writer waits (5 s): refused by name,
+# nothing is lost, and afterwards the same device gets through.
+locked_by_a_stranger() {
+	local holder before p=${PID[site]}
+	before=$(grep -c 'MU-5041' "$W/site.log")
+	(printf 'BEGIN IMMEDIATE;\n'; sleep 8; printf 'ROLLBACK;\n') | sqlite3 "$W/site/state/muster.db" 2>>"$W/make.log" &
+	holder=$!
+	sleep 0.5
+	take_device
+	join "$D" 6 # whatever it ends with
+	whole_or_nothing "$D"
+	wait "$holder"
+	[ "$(grep -c 'MU-5041' "$W/site.log")" -gt "$before" ] || bad "no MU-5041 in the log"
+	same "the daemon lives" "$p" "$(gone "$p" || echo "$p")"
+	through "$D"
+	same "one certificate" 1 "$(cert_serials "$D" | wc -l)"
+}
+
 # --- the MASA ---
 
 masa_down_before_requestvoucher() {
@@ -159,6 +177,7 @@ else
 	skip disk_full_nothing_issued_then_it_goes_on "needs root, to mount a small tmpfs"
 fi
 t database_in_use_refused_by_name second_daemon
+t database_locked_by_a_stranger_then_it_goes_on locked_by_a_stranger
 t masa_down_before_requestvoucher masa_down_before_requestvoucher
 t masa_down_at_each_point_of_the_flow masa_down_in_the_flow
 t answers_lost_before_the_registrar answers_lost_before_the_registrar
