@@ -25,10 +25,12 @@ static void
 note(struct coap_world *w, const struct net_request *rq)
 {
 	__atomic_add_fetch(&w->handled, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&w->lock);
 	snprintf(w->last, sizeof w->last, "%d %s %s ?%s type=%s accept=%s body=%zu", rq->wire,
 	    rq->short_name != NULL ? rq->short_name : "-", rq->path, rq->query,
 	    rq->content_type != NULL ? rq->content_type : "-",
 	    rq->accept != NULL ? rq->accept : "-", rq->body.len);
+	pthread_mutex_unlock(&w->lock);
 }
 
 /* sen: the body comes back. */
@@ -112,9 +114,11 @@ who(struct net_request *rq, void *arg)
 	if (net_binding(rq, &b) == MST_OK)
 		for (size_t i = 0; i < b.len && i < 32; i++)
 			snprintf(hex + 2 * i, 3, "%02x", value[i]);
+	pthread_mutex_lock(&w->lock);
 	snprintf(w->last, sizeof w->last, "%s %d %s %s %s %s", name,
 	    p->chain != NULL ? sk_X509_num(p->chain) : 0, p->own == pki()->server ? "own" : "other",
 	    p->source, hex, rq->trace);
+	pthread_mutex_unlock(&w->lock);
 	__atomic_add_fetch(&w->handled, 1, __ATOMIC_SEQ_CST);
 	net_reply(rq, 200, NULL, MST_NONE, NULL, 0);
 }
@@ -139,9 +143,16 @@ run(void *arg)
 #define POST (1U << NET_POST)
 #define GET (1U << NET_GET)
 
+static void
+open_log(void)
+{
+	log_open("test_coaps", LOG_TEXT, LOG_ERROR_, 2);
+}
+
 void
 coap_world_open(struct coap_world *w, const struct net_coaps *o)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const struct net_route routes[] = {
 		{ COAP_EST "/simpleenroll", POST, echo, w },
 		{ COAP_EST "/field/simpleenroll", POST, echo, w },
@@ -156,10 +167,11 @@ coap_world_open(struct coap_world *w, const struct net_coaps *o)
 	struct net_coaps all = *o;
 
 	memset(w, 0, sizeof *w);
+	pthread_mutex_init(&w->lock, NULL);
 	w->answer_ms = 1300;
 	for (size_t i = 0; i < sizeof large; i++)
 		large[i] = (uint8_t)(i * 7 + i / 256);
-	log_open("test_coaps", LOG_TEXT, LOG_ERROR_, 2);
+	pthread_once(&once, open_log); /* another world may be running */
 	all.name = "test";
 	all.address = o->address != NULL ? o->address : "127.0.0.1:0";
 	all.cert = pki()->server;
@@ -194,6 +206,17 @@ int
 coap_handled(struct coap_world *w)
 {
 	return __atomic_load_n(&w->handled, __ATOMIC_SEQ_CST);
+}
+
+const char *
+coap_last(struct coap_world *w)
+{
+	static char copy[sizeof w->last];
+
+	pthread_mutex_lock(&w->lock);
+	memcpy(copy, w->last, sizeof copy);
+	pthread_mutex_unlock(&w->lock);
+	return copy;
 }
 
 /* --- the client --- */

@@ -15,12 +15,15 @@ struct coap_world {
 	int port;
 	int handled; /* requests that reached a handler */
 	int64_t answer_ms; /* of sren: how long it takes */
-	char last[1024]; /* what a handler saw of its request */
+	pthread_mutex_t lock;
+	char last[1024]; /* for coap_last */
 };
 void coap_world_start(struct coap_world *w, const struct net_coaps_limits *limits);
 void coap_world_open(struct coap_world *w, const struct net_coaps *o); /* with these options */
 void coap_world_stop(struct coap_world *w);
 int coap_handled(struct coap_world *w);
+/* What a handler saw of its request: a copy, until the next call. */
+const char *coap_last(struct coap_world *w);
 
 struct coap_client {
 	int fd;
