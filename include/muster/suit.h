@@ -212,6 +212,13 @@ const char *mst_suit_parameter_name(int64_t key);
 bool mst_suit_command_is_condition(int64_t code);
 bool mst_suit_command_has_policy(int64_t code);
 
+/* Sheet 20: may this identifier become a path: no segment empty, ".", "..", none with "/" or NUL
+ * in it. MST_E_SUIT_COMPONENT_ID. */
+MST_MUST_USE mst_err mst_suit_id_check_path(mst_span id);
+/* The segments of an identifier, one by one: true while *segment was set. Start with *rest
+ * MST_NONE. */
+bool mst_suit_id_next(mst_span id, mst_span *rest, mst_span *segment);
+
 /* ---- The platform ------------------------------------------------------------------------- */
 
 /* What a component is, on this device: the platform's own number for it. */
@@ -288,8 +295,9 @@ struct mst_suit_event;
 struct mst_suit_platform {
 	void *ctx;
 
-	/* The component of this identifier (an encoded array of byte strings, checked by sheet
-	 * 20's rules). MST_E_SUIT_COMPONENT_UNKNOWN. The same one always gets the same handle. */
+	/* The component of this identifier (an encoded array of byte strings).
+	 * MST_E_SUIT_COMPONENT_UNKNOWN. The same one always gets the same handle. A platform
+	 * that makes paths of identifiers asks mst_suit_id_check_path() first. */
 	mst_err (*component)(void *ctx, mst_span id, mst_suit_handle *handle);
 	mst_err (*info)(void *ctx, mst_suit_handle c, struct mst_suit_component_info *out);
 	/* Exactly len bytes of what is stored, read back from storage. */
@@ -392,14 +400,17 @@ struct mst_suit_platform {
 /*
  * What a signer may do (sheet 20, M 9): a row allows its commands and
  * parameters on components below its prefix, to manifests that one of its
- * authorities signed. Conditions and 12, 15, 32 need no right. What several
- * rows allow, adds up; what no row allows, is refused.
+ * authorities signed. Rights are needed for what changes or starts something:
+ * commands 18, 21, 22, 23, 31, 33 and custom ones, the source of 22 and 31, the
+ * place of the root manifest, and parameters 18, 19, 21, 22, 23, 25, 30 and
+ * custom ones. Everybody may compare (M 9). What several rows allow, adds up;
+ * what no row allows, is refused.
  */
 struct mst_suit_acl {
 	uint32_t authorities; /* MST_SUIT_AUTHORITY_BIT()s */
 	mst_span prefix; /* an encoded component identifier; h'80' is all components */
-	uint64_t commands; /* MST_SUIT_ACL_COMMAND()s of 11, 18, 19, 20, 21, 22, 23, 31, 33 ... */
-	uint64_t parameters; /* the same, by key */
+	uint64_t commands; /* MST_SUIT_ACL_COMMAND()s, _SOURCE, _KEEP, _CUSTOM */
+	uint64_t parameters; /* MST_SUIT_ACL_COMMAND(key)s, _CUSTOM */
 };
 
 enum mst_suit_rule {
@@ -420,6 +431,9 @@ struct mst_suit_rules {
 	struct mst_suit_policy dependency_signers; /* and each dependency */
 	const struct mst_suit_acl *acl; /* NULL: model 1, every signer may do everything */
 	size_t acl_count;
+	/* Bits 1 << enum mst_suit_procedure that this processor runs; 0: all. Sections of others
+	 * (a bootloader's, in an updater) need no support here, but must be well-formed. */
+	unsigned procedures;
 	mst_span domain; /* identity of root manifests without manifest-component-id */
 	uint32_t journal_every; /* bytes of a payload between two journal records; 0: 64 KiB */
 };
@@ -465,7 +479,7 @@ struct mst_suit_event {
 struct mst_suit_slot { /* of the table of components: of root and dependencies alike */
 	mst_suit_handle handle;
 	uint8_t flags;
-	uint8_t references;
+	uint8_t writer; /* the manifest that wrote it: 0 the root, else 1 + dependency */
 	/* The values as they are encoded in a manifest (M 8.4.8: pointers, no copies). */
 	const uint8_t *param[MST_SUIT_PARAM_SLOTS];
 };
@@ -478,6 +492,7 @@ struct mst_suit_manifest {
 	uint32_t authorities; /* whose signatures verified */
 	/* The processor's own. */
 	uint16_t index[MST_SUIT_DEPTH_MAX]; /* its path in the tree */
+	uint32_t ran; /* sections that ran in this procedure, by bit */
 	uint8_t depth;
 	uint8_t parent; /* 0 the root, else 1 + place in struct mst_suit.dependency */
 	uint8_t component; /* a dependency: the component that holds it */
@@ -519,7 +534,10 @@ struct mst_suit {
 #ifndef MUSTER_SUIT_BOOT
 	struct mst_suit_manifest dependency[MST_SUIT_DEPENDENCIES_MAX];
 	struct mst_suit_journal journal;
-	uint32_t done, replay; /* directives that change storage: this time, and before the cut */
+	uint32_t done, replay; /* directives that store: this time, and before the cut */
+	uint32_t said; /* what conditions said, one bit each, in order */
+	uint8_t said_count;
+	uint8_t procedure;
 #endif
 };
 

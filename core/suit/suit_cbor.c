@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core/base/utf8.h"
+#include "core/suit/suit_cbor.h"
+
+void
+suit_cur_init(struct suit_cur *c, mst_span in)
+{
+	c->at = in.ptr;
+	c->end = in.ptr + in.len;
+	c->e = in.ptr == NULL ? MST_E_SUIT_CBOR : MST_OK;
+}
+
+void
+suit_fail(struct suit_cur *c, mst_err e)
+{
+	if (c->e == MST_OK)
+		c->e = e;
+}
+
+/* The shortest argument that a head of this size may carry. */
+static uint64_t
+least(size_t size)
+{
+	if (size <= 2)
+		return size == 2 ? INFO_1 : 0;
+	return UINT64_C(1) << (size - 1) * 4;
+}
+
+static bool
+head(struct suit_cur *c, struct mst_cbor_head *h)
+{
+	if (c->e != MST_OK)
+		return false;
+	if (!mst_cbor_head_at(mst_span_of(c->at, (size_t)(c->end - c->at)), 0, h))
+		suit_fail(c, MST_E_SUIT_CBOR);
+	else if (h->info == INFO_OPEN)
+		suit_fail(
+		    c, mst_cbor_head_is_break(h) ? MST_E_SUIT_CBOR : MST_E_SUIT_CBOR_INDEFINITE);
+	else if (h->major != MAJOR_OTHER && h->arg < least(h->size))
+		suit_fail(c, MST_E_SUIT_CBOR_SHORTEST);
+	else {
+		c->at += h->size;
+		return true;
+	}
+	return false;
+}
+
+unsigned
+suit_peek(const struct suit_cur *c)
+{
+	return c->e != MST_OK || c->at == c->end ? MAJOR_OTHER + 1U : (unsigned)*c->at >> 5;
+}
+
+uint64_t
+suit_take(struct suit_cur *c, enum mst_cbor_major major)
+{
+	struct mst_cbor_head h;
+
+	if (!head(c, &h))
+		return 0;
+	if (h.major != major) {
+		suit_fail(c, MST_E_SUIT_CBOR_TYPE);
+		return 0;
+	}
+	return h.arg;
+}
+
+int64_t
+suit_int(struct suit_cur *c)
+{
+	enum mst_cbor_major major = suit_peek(c) == MAJOR_NINT ? MAJOR_NINT : MAJOR_UINT;
+	uint64_t v = suit_take(c, major);
+
+	if (v > INT64_MAX)
+		suit_fail(c, MST_E_SUIT_CBOR_TYPE);
+	if (c->e != MST_OK)
+		return 0;
+	return major == MAJOR_UINT ? (int64_t)v : -1 - (int64_t)v;
+}
+
+static mst_span
+string(struct suit_cur *c, enum mst_cbor_major major)
+{
+	size_t len = (size_t)suit_take(c, major); /* not more than is left: mst_cbor_head_at() */
+	mst_span s = mst_span_of(c->at, len);
+
+	if (c->e != MST_OK)
+		return MST_NONE;
+	c->at += len;
+	return s;
+}
+
+mst_span
+suit_bytes(struct suit_cur *c)
+{
+	return string(c, MAJOR_BYTES);
+}
+
+mst_span
+suit_text(struct suit_cur *c)
+{
+	mst_span s = string(c, MAJOR_TEXT);
+
+	if (s.ptr != NULL && !mst_utf8_ok(s)) {
+		suit_fail(c, MST_E_SUIT_CBOR_UTF8);
+		return MST_NONE;
+	}
+	return s;
+}
+
+bool
+suit_bool(struct suit_cur *c)
+{
+	bool v = c->e == MST_OK && c->at != c->end && *c->at == (0xe0 | OTHER_TRUE);
+
+	if (!v && c->e == MST_OK && (c->at == c->end || *c->at != (0xe0 | OTHER_FALSE)))
+		suit_fail(c, MST_E_SUIT_CBOR_TYPE);
+	if (c->e == MST_OK)
+		c->at++;
+	return v;
+}
+
+static void
+skip(struct suit_cur *c, unsigned depth)
+{
+	struct mst_cbor_head h;
+	struct suit_map m;
+	mst_span key;
+
+	switch (suit_peek(c)) {
+	case MAJOR_TEXT: (void)suit_text(c); return;
+	case MAJOR_BYTES: (void)suit_bytes(c); return;
+	default: break;
+	}
+	if (suit_peek(c) != MAJOR_MAP) {
+		if (!head(c, &h) || (h.major != MAJOR_ARRAY && h.major != MAJOR_TAG))
+			return;
+		m.left = h.major == MAJOR_TAG ? 1 : (size_t)h.arg;
+		m.c = NULL;
+	} else
+		suit_map_init(&m, c);
+	if (depth == 0 && m.left > 0)
+		suit_fail(c, MST_E_SUIT_CBOR_DEPTH);
+	while (c->e == MST_OK && m.left > 0) {
+		if (m.c != NULL)
+			(void)suit_map_next(&m, &(int64_t){ 0 }, &key);
+		else
+			m.left--;
+		skip(c, depth - 1);
+	}
+}
+
+mst_span
+suit_item(struct suit_cur *c)
+{
+	const uint8_t *from = c->at;
+
+	skip(c, SUIT_ITEM_DEPTH);
+	return c->e == MST_OK ? mst_span_of(from, (size_t)(c->at - from)) : MST_NONE;
+}
+
+mst_err
+suit_end(struct suit_cur *c)
+{
+	if (c->e == MST_OK && c->at != c->end)
+		c->e = MST_E_SUIT_CBOR_TRAILING;
+	return c->e;
+}
+
+void
+suit_map_init(struct suit_map *m, struct suit_cur *c)
+{
+	m->c = c;
+	m->left = (size_t)suit_take(c, MAJOR_MAP);
+	m->last = MST_NONE;
+}
+
+/* RFC 8949 4.2.1: bytewise lexicographic order of the keys' encodings. */
+static mst_err
+ascends(mst_span last, mst_span now)
+{
+	size_t n = last.len < now.len ? last.len : now.len;
+	int d;
+
+	if (last.ptr == NULL)
+		return MST_OK;
+	d = memcmp(last.ptr, now.ptr, n);
+	if (d == 0 && last.len == now.len)
+		return MST_E_SUIT_CBOR_DUPLICATE;
+	return d < 0 || (d == 0 && last.len < now.len) ? MST_OK : MST_E_SUIT_CBOR_ORDER;
+}
+
+bool
+suit_map_next(struct suit_map *m, int64_t *key, mst_span *text)
+{
+	struct suit_cur *c = m->c;
+	const uint8_t *from = c->at;
+	mst_span now;
+	mst_err e;
+
+	if (c->e != MST_OK || m->left == 0)
+		return false;
+	m->left--;
+	switch (suit_peek(c)) {
+	case MAJOR_UINT:
+	case MAJOR_NINT: *key = suit_int(c); break;
+	case MAJOR_TEXT:
+		*key = SUIT_TEXT_KEY;
+		*text = suit_text(c);
+		break;
+	default:
+		*key = SUIT_OTHER_KEY;
+		*text = suit_item(c);
+		break;
+	}
+	now = mst_span_of(from, (size_t)(c->at - from));
+	if (c->e == MST_OK && (e = ascends(m->last, now)) != MST_OK)
+		suit_fail(c, e);
+	m->last = now;
+	return c->e == MST_OK;
+}
+
+bool
+suit_map_int(struct suit_map *m, int64_t *key)
+{
+	mst_span other;
+
+	if (!suit_map_next(m, key, &other))
+		return false;
+	if (*key == SUIT_TEXT_KEY || *key == SUIT_OTHER_KEY)
+		suit_fail(m->c, MST_E_SUIT_CBOR_TYPE);
+	return m->c->e == MST_OK;
+}
+
+struct suit_value
+suit_value(const uint8_t *item)
+{
+	struct suit_value v = { .major = (unsigned)*item >> 5, .arg = *item & 31U };
+	unsigned n;
+
+	item++;
+	if (v.major != MAJOR_OTHER && v.arg >= INFO_1) {
+		n = 1U << (v.arg - INFO_1);
+		for (v.arg = 0; n > 0; n--)
+			v.arg = v.arg << 8 | *item++;
+	}
+	v.content = item;
+	return v;
+}
+
+mst_span
+suit_value_string(const uint8_t *item)
+{
+	struct suit_value v = suit_value(item);
+
+	return mst_span_of(v.content, (size_t)v.arg);
+}
+
+int64_t
+suit_value_int(const uint8_t *item)
+{
+	struct suit_value v = suit_value(item);
+
+	return v.major == MAJOR_UINT ? (int64_t)v.arg : -1 - (int64_t)v.arg;
+}

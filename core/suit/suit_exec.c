@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The interpreter (sheet 9). All it executes was scanned, so what it reads is
+ * well-formed; what it decides is what the device finds. It recurses by nesting
+ * of sequences (MST_SUIT_NESTING_MAX) and by depth of dependencies
+ * (MST_SUIT_DEPTH_MAX), both bounded before it starts.
+ */
+#include <string.h>
+
+#include "core/suit/suit_impl.h"
+
+/* What set-component-index selected: an encoded index argument, or (NULL) one place. */
+struct selection {
+	const uint8_t *argument;
+	uint8_t place;
+};
+
+/* A command where it stands in its sequence. */
+struct step {
+	const struct suit_command *command; /* NULL: custom */
+	const uint8_t *code, *argument;
+	struct selection on;
+	bool soft;
+};
+
+static enum suit_outcome run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m,
+    mst_span sequence, uint8_t place, enum suit_kind kind);
+
+/* The n-th place of a selection; false after the last. In list order (M 6.5). */
+static bool
+expand(const struct mst_suit_manifest *m, const struct selection *on, unsigned n, uint8_t *place)
+{
+	struct suit_value v;
+	unsigned found = on->place;
+
+	if (on->argument == NULL)
+		v = (struct suit_value){ .major = MAJOR_UINT, .arg = suit_index_of(m, found) };
+	else
+		v = suit_value(on->argument);
+	if (v.major == MAJOR_OTHER) { /* true */
+		*place = (uint8_t)n;
+		return n < m->count;
+	}
+	if (v.major == MAJOR_ARRAY) {
+		const uint8_t *at = v.content;
+		if (n >= v.arg)
+			return false;
+		for (v = suit_value(at); n > 0; n--)
+			v = suit_value(v.content);
+	} else if (n > 0)
+		return false;
+	(void)suit_place(m, v.arg, &found);
+	*place = (uint8_t)found;
+	return m->count > 0;
+}
+
+void
+suit_trace(const struct suit_act *a, mst_err result)
+{
+	const struct mst_suit_platform *pf = a->s->platform;
+	struct mst_suit_event ev = { .result = result };
+
+	if (pf->trace == NULL)
+		return;
+	ev.how = a->how;
+	ev.section = a->s->section;
+	ev.offset = (uint32_t)(a->code - a->s->section_at);
+	ev.component = a->slot == NULL ? MST_SUIT_NO_INDEX : suit_index_of(a->m, a->place);
+	ev.handle = a->slot == NULL ? MST_SUIT_NO_HANDLE : a->slot->handle;
+	ev.command = suit_value_int(a->code);
+	ev.depth = a->m->depth;
+	ev.path = a->m->index;
+	if (a->command != NULL && a->command->argument == SUIT_ARG_POLICY)
+		ev.policy = (uint8_t)suit_value(a->argument).arg;
+#ifndef MUSTER_SUIT_BOOT
+	ev.measured = mst_buf_span(&a->measured);
+	ev.measured_count = a->measured_count;
+#endif
+	pf->trace(pf->ctx, &ev);
+}
+
+/* The first refusal counts: it is the innermost one. */
+static enum suit_outcome
+refused(const struct suit_act *a, mst_err e, enum suit_outcome outcome)
+{
+	struct mst_suit_refusal *r = &a->s->refusal;
+
+	if (r->err != MST_OK)
+		return outcome;
+	(void)suit_refuse(a->s, a->m, a->s->section, e);
+	r->offset = (uint32_t)(a->code - a->s->section_at);
+	r->command = suit_value_int(a->code);
+	if (a->slot != NULL)
+		r->component = suit_index_of(a->m, a->place);
+	return outcome;
+}
+
+static void
+act_init(
+    struct suit_act *a, struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t)
+{
+	a->s = s;
+	a->m = m;
+	a->slot = NULL;
+	a->command = t->command;
+	a->code = t->code;
+	a->argument = t->argument;
+	a->place = 0;
+	a->how = MST_SUIT_DONE;
+	a->soft = t->soft;
+#ifndef MUSTER_SUIT_BOOT
+	a->measured_count = 0;
+	a->measured = MST_BUF(a->measured_store);
+#endif
+}
+
+static void
+act_on(struct suit_act *a, uint8_t place)
+{
+	a->place = place;
+	a->slot = &a->s->slot[a->m->slot[place]];
+}
+
+/* Sheet 21: bounded whatever the manifest says. */
+static bool
+step_allowed(struct mst_suit *s)
+{
+	return ++s->steps <= MST_SUIT_STEPS_MAX;
+}
+
+/* A command that the interpreter itself does, on no component. */
+static enum suit_outcome
+note(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, mst_err e,
+    enum suit_outcome outcome)
+{
+	struct suit_act a;
+
+	act_init(&a, s, m, t);
+	suit_trace(&a, e);
+	return e == MST_OK ? outcome : refused(&a, e, outcome);
+}
+
+/* From here to the end of the manifest's bytes. */
+static mst_span
+rest_of(const struct mst_suit_manifest *m, const uint8_t *at)
+{
+	const mst_span *b = &m->envelope.bytes;
+
+	return mst_span_of(at, b->len - (size_t)(at - b->ptr));
+}
+
+/* The item that stands here. */
+static mst_span
+item_at(const struct mst_suit_manifest *m, const uint8_t *at)
+{
+	struct suit_cur c;
+
+	suit_cur_init(&c, rest_of(m, at));
+	return suit_item(&c);
+}
+
+static mst_err
+perform(struct suit_act *a)
+{
+	const struct mst_suit_platform *pf = a->s->platform;
+	mst_err e;
+	bool skip = false;
+
+	if (a->command == NULL)
+		return pf->custom(
+		    pf->ctx, a->slot->handle, suit_value_int(a->code), item_at(a->m, a->argument));
+#ifndef MUSTER_SUIT_BOOT
+	if ((a->command->flags & SUIT_RECALLED) != 0) {
+		if (suit_journal_recall(a, &e))
+			return e;
+		e = a->command->run(a);
+		suit_journal_say(a, e);
+		return e;
+	}
+	if ((a->command->flags & SUIT_STORES) != 0) {
+		if ((e = suit_journal_ahead(a, &skip)) != MST_OK || skip ||
+		    (e = a->command->run(a)) != MST_OK)
+			return e;
+		return suit_journal_done(a);
+	}
+#else
+	(void)skip;
+#endif
+	e = a->command->run(a);
+	return e;
+}
+
+/* A condition's failure may be soft; 7 aborts at once (TD 5.5.4), and so does a directive. */
+static bool
+is_condition(const struct suit_act *a, mst_err e)
+{
+	if (a->command == NULL)
+		return e == MST_E_SUIT_CUSTOM;
+	return (a->command->flags & SUIT_CONDITION) != 0 &&
+	       a->command->code != MST_SUIT_CMD_DEPENDENCY_INTEGRITY;
+}
+
+__attribute__((noinline)) static enum suit_outcome
+apply(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
+{
+	struct suit_act a;
+	mst_err e;
+
+	act_init(&a, s, m, t);
+	act_on(&a, place);
+	if (!step_allowed(s))
+		return refused(&a, MST_E_SUIT_STEPS, SUIT_ABORTED);
+	e = perform(&a);
+	suit_trace(&a, e);
+	if (e == MST_OK)
+		return SUIT_OK;
+	if (!is_condition(&a, e))
+		return refused(&a, e, SUIT_ABORTED);
+	return refused(&a, e, t->soft ? SUIT_SOFT : SUIT_FAILED);
+}
+
+/* M 8.4.10.2: one after the other, until one succeeds. */
+static enum suit_outcome
+try_each(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
+{
+	struct suit_value list = suit_value(t->argument);
+	enum suit_outcome o;
+	mst_span sequence;
+
+	if (!step_allowed(s))
+		return note(s, m, t, MST_E_SUIT_STEPS, SUIT_ABORTED);
+	for (; list.arg > 0; list.arg--) {
+		if (*list.content >> 5 != MAJOR_BYTES) /* null */
+			return note(s, m, t, MST_OK, SUIT_OK);
+		sequence = suit_value_string(list.content);
+		list.content = sequence.ptr + sequence.len;
+		o = run_sequence(s, m, sequence, place, SUIT_TRY);
+		if (o == SUIT_OK)
+			return note(s, m, t, MST_OK, o);
+		if (o == SUIT_ABORTED)
+			return o;
+		if (o == SUIT_FAILED) /* soft-failure was false in it: the failure is try-each's */
+			return t->soft ? SUIT_SOFT : SUIT_FAILED;
+		s->refusal.err = MST_OK;
+	}
+	return note(s, m, t, MST_E_SUIT_NO_ALTERNATIVE, t->soft ? SUIT_SOFT : SUIT_FAILED);
+}
+
+static enum suit_outcome
+run_nested(
+    struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
+{
+	enum suit_outcome o;
+
+	if (!step_allowed(s))
+		return note(s, m, t, MST_E_SUIT_STEPS, SUIT_ABORTED);
+	o = run_sequence(s, m, suit_value_string(t->argument), place, SUIT_RUN);
+	if (o == SUIT_FAILED)
+		return t->soft ? SUIT_SOFT : SUIT_FAILED;
+	if (o == SUIT_SOFT) { /* M 8.4.8.14: it simply halts */
+		s->refusal.err = MST_OK;
+		o = SUIT_OK;
+	}
+	return o == SUIT_OK ? note(s, m, t, MST_OK, o) : o;
+}
+
+/* One map of parameters into the table. *soft: what soft-failure becomes. */
+static mst_err
+set_parameters(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t,
+    const uint8_t *map, uint8_t place, bool *soft)
+{
+	struct mst_suit_slot *slot = &s->slot[m->slot[place]];
+	struct suit_value v = suit_value(map);
+	struct suit_cur c;
+	int64_t key;
+	const uint8_t *value, **at;
+	mst_err e;
+
+	suit_cur_init(&c, rest_of(m, v.content));
+	for (; v.arg > 0; v.arg--) {
+		key = suit_int(&c);
+		value = suit_item(&c).ptr;
+		at = suit_param_at(slot, key);
+		if (key == MST_SUIT_PARAM_SOFT_FAILURE)
+			*soft = *value == (0xe0 | OTHER_TRUE);
+		else if (at != NULL &&
+		         (*at == NULL || t->command->code != MST_SUIT_CMD_SET_PARAMETERS))
+			*at = value; /* TD 5.5.1: 19 only where it is unset */
+		else if (!suit_param_known(key) &&
+		         (e = s->platform->custom_parameter(s->platform->ctx, slot->handle, key,
+		              mst_span_of(value, (size_t)(c.at - value)))) != MST_OK)
+			return e;
+	}
+	return MST_OK;
+}
+
+#ifndef MUSTER_SUIT_BOOT
+/* UM 6.2: (12 index, 20 map) for each pair; the last index stays selected. */
+static mst_err
+set_multiple(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t)
+{
+	struct suit_value v = suit_value(t->argument);
+	const uint8_t *index = v.content;
+	struct suit_cur c;
+	uint8_t place = 0;
+	mst_err e = MST_OK;
+
+	suit_cur_init(&c, rest_of(m, index));
+	for (; v.arg > 0 && e == MST_OK; v.arg--) {
+		t->on.argument = c.at;
+		(void)suit_take(&c, MAJOR_UINT);
+		(void)expand(m, &t->on, 0, &place);
+		e = set_parameters(s, m, t, c.at, place, &t->soft);
+		(void)suit_item(&c);
+	}
+	return e;
+}
+
+/* UM 6.3: params[current][key] := params[index][key] */
+static mst_err
+copy_parameters(
+    struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
+{
+	struct suit_value map = suit_value(t->argument), keys;
+	const uint8_t *at = map.content;
+	struct selection from = { .argument = at };
+	uint8_t source = 0;
+
+	for (; map.arg > 0; map.arg--) {
+		from.argument = at;
+		(void)expand(m, &from, 0, &source);
+		keys = suit_value(suit_value(at).content);
+		for (at = keys.content; keys.arg > 0; keys.arg--, at = suit_value(at).content) {
+			int64_t key = suit_value_int(at);
+			const uint8_t **to = suit_param_at(&s->slot[m->slot[place]], key);
+			const uint8_t **have = suit_param_at(&s->slot[m->slot[source]], key);
+			if (to == NULL || *have == NULL)
+				return MST_E_SUIT_PARAMETER_MISSING;
+			*to = *have;
+		}
+	}
+	return MST_OK;
+}
+#endif
+
+static mst_err
+set_on(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint8_t place)
+{
+#ifndef MUSTER_SUIT_BOOT
+	if (t->command->argument == SUIT_ARG_COPY)
+		return copy_parameters(s, m, t, place);
+#endif
+	return set_parameters(s, m, t, t->argument, place, &t->soft);
+}
+
+/* What the interpreter does on one of the selected components. */
+static enum suit_outcome
+each(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint8_t place)
+{
+	struct suit_act a;
+	mst_err e;
+
+	if (t->command == NULL || t->command->run != NULL) {
+		/* TD 5.5.2: of all components it means all dependencies */
+		if (t->command != NULL && t->command->code == MST_SUIT_CMD_PROCESS_DEPENDENCY &&
+		    t->on.argument != NULL && suit_value(t->on.argument).major == MAJOR_OTHER &&
+		    !suit_is_dependency(m, place))
+			return SUIT_OK;
+		return apply(s, m, t, place);
+	}
+	if (t->command->code == MST_SUIT_CMD_TRY_EACH)
+		return try_each(s, m, t, place);
+	if (t->command->code == MST_SUIT_CMD_RUN_SEQUENCE)
+		return run_nested(s, m, t, place);
+	e = step_allowed(s) ? set_on(s, m, t, place) : MST_E_SUIT_STEPS;
+	act_init(&a, s, m, t);
+	act_on(&a, place);
+	suit_trace(&a, e);
+	return e == MST_OK ? SUIT_OK : refused(&a, e, SUIT_ABORTED);
+}
+
+/* t->on and t->soft become what applies to the commands that follow. */
+static enum suit_outcome
+run_command(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t)
+{
+	enum suit_outcome o = SUIT_OK;
+	uint8_t place;
+
+	if (t->command != NULL && t->command->argument == SUIT_ARG_INDEX) {
+		t->on.argument = t->argument;
+		return note(s, m, t, step_allowed(s) ? MST_OK : MST_E_SUIT_STEPS,
+		    s->steps <= MST_SUIT_STEPS_MAX ? SUIT_OK : SUIT_ABORTED);
+	}
+#ifndef MUSTER_SUIT_BOOT
+	if (t->command != NULL && t->command->argument == SUIT_ARG_MULTIPLE) {
+		mst_err e = step_allowed(s) ? set_multiple(s, m, t) : MST_E_SUIT_STEPS;
+		return note(s, m, t, e, e == MST_OK ? SUIT_OK : SUIT_ABORTED);
+	}
+#endif
+	/* abort is all that a manifest without components can say */
+	if (m->count == 0)
+		return note(s, m, t, MST_E_SUIT_ABORT, t->soft ? SUIT_SOFT : SUIT_FAILED);
+	for (unsigned n = 0; o == SUIT_OK && expand(m, &t->on, n, &place); n++)
+		o = each(s, m, t, place);
+	return o;
+}
+
+static enum suit_outcome
+run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, mst_span sequence,
+    uint8_t place, enum suit_kind kind)
+{
+	/* M 8.4.8.14: soft in try-each, not in run-sequence, and not inherited */
+	struct step t = { .on = { NULL, place }, .soft = kind == SUIT_TRY };
+	enum suit_outcome o = SUIT_OK;
+	struct suit_cur c;
+	uint64_t n;
+
+	suit_cur_init(&c, sequence);
+	for (n = suit_take(&c, MAJOR_ARRAY); n > 0 && o == SUIT_OK; n -= 2) {
+		t.code = c.at;
+		t.command = suit_command_find(suit_int(&c));
+		t.argument = suit_item(&c).ptr;
+		if (c.e != MST_OK) /* it was scanned: its bytes changed since */
+			return note(s, m, &t, MST_E_INTERNAL, SUIT_ABORTED);
+		o = run_command(s, m, &t);
+	}
+	return o;
+}
+
+static mst_err
+run_top(struct mst_suit *s, const struct mst_suit_manifest *m, int32_t section, mst_span sequence)
+{
+	int32_t section_before = s->section;
+	const uint8_t *at_before = s->section_at;
+	enum suit_outcome o;
+
+	s->section = section;
+	s->section_at = sequence.ptr;
+	o = run_sequence(s, m, sequence, 0, SUIT_TOP);
+	s->section = section_before;
+	s->section_at = at_before;
+	return o == SUIT_OK ? MST_OK : s->refusal.err;
+}
+
+mst_err
+suit_section_run(struct mst_suit *s, const struct mst_suit_manifest *m, int32_t section)
+{
+	bool severed;
+	mst_span sequence = suit_section(m, section, &severed), shared = suit_shared(m);
+	mst_err e = MST_OK;
+
+	if (sequence.ptr == NULL && severed)
+		return suit_refuse(s, m, section, MST_E_SUIT_SEVERED_MISSING);
+	if (sequence.ptr == NULL)
+		return MST_OK;
+	if (shared.ptr != NULL) /* M 5.3.3: before each section */
+		e = run_top(s, m, MST_SUIT_COMMON, shared);
+	if (e == MST_OK)
+		e = run_top(s, m, section, sequence);
+	return e;
+}
