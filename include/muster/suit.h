@@ -607,7 +607,7 @@ const char *mst_suit_reason_name(uint64_t reason);
  * function. Records are encoded one after the other into store. A record is
  * made on failure, on success where the policy says so, and for "pending";
  * claims where the policy asks for system information. What does not fit is
- * counted in lost; the last failing one has room kept for it.
+ * counted in lost.
  */
 struct mst_suit_collector {
 	struct mst_buf store; /* lent; empty at the start */
