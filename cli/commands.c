@@ -15,6 +15,7 @@ const struct cli_command *const cli_tables[] = {
 	cmd_site,
 	cmd_inspect,
 	cmd_voucher,
+	cmd_fw,
 	cmd_doctor,
 	cmd_explain,
 	cmd_help,
