@@ -335,7 +335,7 @@ offer(struct roles *r, enum disco_what what, const char *listen, int port)
 
 /* Who is behind a loopback socket of the JPY port, which is opened after the CoAPS listener. */
 static bool
-behind_proxy(void *arg, const struct sockaddr_in6 *from, struct sockaddr_in6 *real)
+behind_proxy(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
 {
 	const struct roles *r = arg;
 

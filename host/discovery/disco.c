@@ -15,6 +15,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 #include "muster/grasp.h"
 
 #define LOOK_US (3 * DISCO_SECOND) /* how often links are looked at */
@@ -64,6 +65,14 @@ disco_link_at(const struct disco *d, unsigned index)
 		if (d->links[i].index == index)
 			return &d->links[i];
 	return NULL;
+}
+
+struct in6_addr
+disco_source(const struct disco *d, const struct disco_packet *p)
+{
+	const struct disco_link *l = disco_link_at(d, p->index);
+
+	return source_of(&p->from.sin6_addr, l != NULL && l->has_global ? &l->global : NULL);
 }
 
 void

@@ -56,7 +56,9 @@ static const char *
 respond(struct disco *d, const struct disco_packet *p, enum disco_verdict v,
     const struct mst_buf *out, bool multicast, int64_t now)
 {
-	switch (disco_limit_take(&d->limit, &p->from.sin6_addr, p->index, now)) {
+	struct in6_addr source = disco_source(d, p);
+
+	switch (disco_limit_take(&d->limit, &source, p->index, now)) {
 	case DISCO_OVER_SOURCE: return "rate_source";
 	case DISCO_OVER_ALL: return "rate_all";
 	case DISCO_ALLOWED: break;

@@ -26,7 +26,7 @@ struct disco_found {
 	enum disco_what what;
 	char address[DISCO_ADDRESS];
 	uint16_t port;
-	struct in6_addr source; /* who said so */
+	struct in6_addr source; /* who said so, as disco_source() has it */
 	int64_t expires;
 };
 
@@ -72,6 +72,8 @@ struct disco {
 /* disco.c */
 int64_t disco_random(int64_t below);
 const struct disco_link *disco_link_at(const struct disco *d, unsigned index);
+/* Whom limits count it for, host/source.h. */
+struct in6_addr disco_source(const struct disco *d, const struct disco_packet *p);
 void disco_count(const char *series, const char *outcome);
 
 /* disco_answer.c: requests and floods of others, answers that are due. */

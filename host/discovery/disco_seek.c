@@ -194,7 +194,7 @@ take_link(struct disco *d, enum disco_what what, const struct mst_link *l,
 {
 	struct disco_found f = { .used = true,
 		.what = what,
-		.source = p->from.sin6_addr,
+		.source = disco_source(d, p),
 		.expires = now + 2 * d->sought[what].pause + FIRST_PAUSE };
 	uint16_t port;
 
@@ -283,7 +283,7 @@ static const char *
 take_objective(struct disco *d, const struct mst_grasp_objective *o, uint32_t ttl_ms,
     const struct disco_packet *p, int64_t now)
 {
-	struct disco_found f = { .used = true, .source = p->from.sin6_addr };
+	struct disco_found f = { .used = true, .source = disco_source(d, p) };
 	int64_t ttl = (int64_t)ttl_ms * 1000;
 	struct in6_addr a;
 

@@ -213,7 +213,7 @@ must_wait(struct est_auth *t, const struct net_request *rq)
 	bool wait;
 
 	pthread_mutex_lock(&t->lock);
-	wait = source_of(t, rq->peer->source)->not_before > clock_mono();
+	wait = source_of(t, rq->peer->counted)->not_before > clock_mono();
 	pthread_mutex_unlock(&t->lock);
 	return wait;
 }
@@ -225,7 +225,7 @@ note(struct est_auth *t, const struct net_request *rq, mst_err e)
 	struct source *s;
 
 	pthread_mutex_lock(&t->lock);
-	s = source_of(t, rq->peer->source);
+	s = source_of(t, rq->peer->counted);
 	if (e == MST_OK) {
 		*s = (struct source){ 0 };
 	} else if (e == MST_E_HTTP_AUTH && ++s->failures > FREE_TRIES) {

@@ -347,6 +347,7 @@ opened(void *arg, struct dtls_session *d)
 	p = &s->peer;
 	snprintf(p->address, sizeof p->address, "%s", dtls_address(d));
 	snprintf(p->source, sizeof p->source, "%s", dtls_source(d));
+	snprintf(p->counted, sizeof p->counted, "%s", dtls_counted(d));
 	p->ssl = dtls_ssl(d);
 	p->leaf = SSL_get0_peer_certificate(p->ssl);
 	p->chain = SSL_get_peer_cert_chain(p->ssl); /* on a server it excludes the leaf */

@@ -61,7 +61,7 @@ conn_free(struct conn *c)
 	if (c->body != NULL)
 		evbuffer_free(c->body);
 	bufferevent_free(c->bev);
-	listener_leave(c->ls, c->peer.source);
+	listener_leave(c->ls, c->peer.counted);
 	free(c);
 }
 
@@ -542,21 +542,22 @@ high_watermark(const struct net_limits *l)
 }
 
 void
-conn_accept(
-    struct listener *ls, struct net_loop *l, int fd, const char *address, const char *source)
+conn_accept(struct listener *ls, struct net_loop *l, int fd, const char *address,
+    const char *source, const char *counted)
 {
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (c == NULL || (c->bev = wrap(ls, l, fd, &c->peer.ssl)) == NULL) {
 		free(c);
 		close(fd);
-		listener_leave(ls, source);
+		listener_leave(ls, counted);
 		return;
 	}
 	c->ls = ls;
 	c->loop = l;
 	snprintf(c->peer.address, sizeof c->peer.address, "%s", address);
 	snprintf(c->peer.source, sizeof c->peer.source, "%s", source);
+	snprintf(c->peer.counted, sizeof c->peer.counted, "%s", counted);
 	c->began_us = clock_mono_us();
 	c->next = l->conns;
 	if (c->next != NULL)

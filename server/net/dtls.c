@@ -19,6 +19,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 #include "server/net/net_internal.h"
 
 #define BUCKETS 1024
@@ -39,7 +40,7 @@ struct origin { /* a source that has returned a cookie */
 	long sessions, shaking;
 	long milli_tokens; /* handshakes it may begin, times 1000 */
 	int64_t at; /* ms; when that was so */
-	char name[DATAGRAM_TEXT];
+	char name[SOURCE_TEXT];
 };
 
 enum state { SPARE, SHAKING, OPEN, DEAD };
@@ -63,7 +64,7 @@ struct dtls_session {
 	bool short_tag;
 	struct origin *origin;
 	void *note;
-	char address[DATAGRAM_TEXT], source[DATAGRAM_TEXT];
+	char address[DATAGRAM_TEXT], source[DATAGRAM_TEXT], counted[SOURCE_TEXT];
 };
 
 struct dtls {
@@ -559,12 +560,15 @@ static void
 name_peer(struct dtls_session *s)
 {
 	struct dtls *d = s->d;
-	struct sockaddr_in6 real = s->path.peer;
+	struct datagram_path real = s->path;
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6 };
 
 	if (d->c.alias != NULL)
 		(void)d->c.alias(d->c.alias_arg, &s->path.peer, &real);
-	datagram_text(&real, s->address);
-	datagram_host(&real, s->source);
+	own.sin6_addr = real.local;
+	datagram_text(&real.peer, s->address);
+	datagram_host(&real.peer, s->source);
+	source_text((struct sockaddr *)&real.peer, (struct sockaddr *)&own, s->counted);
 }
 
 /*
@@ -611,7 +615,7 @@ admit(struct dtls *d, struct dtls_session *s)
 	struct origin *o;
 
 	/* First what is its own: whoever is refused for that costs nobody else a place. */
-	if ((o = origin_get(d, s->source)) == NULL)
+	if ((o = origin_get(d, s->counted)) == NULL)
 		return "memory";
 	if (o->milli_tokens < 1000)
 		return "handshake_rate";
@@ -928,6 +932,12 @@ const char *
 dtls_source(const struct dtls_session *s)
 {
 	return s->source;
+}
+
+const char *
+dtls_counted(const struct dtls_session *s)
+{
+	return s->counted;
 }
 
 void

@@ -56,6 +56,7 @@ void dtls_pin(struct dtls_session *s, int by);
 SSL *dtls_ssl(const struct dtls_session *s);
 const char *dtls_address(const struct dtls_session *s); /* "[2001:db8::1]:40000" */
 const char *dtls_source(const struct dtls_session *s); /* "2001:db8::1" */
+const char *dtls_counted(const struct dtls_session *s); /* as source_text() has it */
 void dtls_set_note(struct dtls_session *s, void *note);
 void *dtls_note(const struct dtls_session *s);
 

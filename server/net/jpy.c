@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 #include "muster/jpy.h"
 #include "server/net/net_internal.h"
 
@@ -25,6 +26,7 @@ struct yoke { /* one pledge behind one proxy */
 	LIST_ENTRY(yoke) bucket;
 	struct jpy *jpy;
 	struct datagram_path proxy;
+	struct in6_addr source; /* whom limits count it for */
 	uint8_t header[MST_JPY_HEADER_MAX];
 	size_t header_len;
 	int fd; /* towards the listener */
@@ -242,13 +244,20 @@ begins_dtls(mst_span record)
 	       record.ptr[3] == 0 && record.ptr[4] == 0 && record.ptr[13] == 1;
 }
 
+static struct in6_addr
+counted(const struct datagram_path *from)
+{
+	return source_of(&from->peer.sin6_addr, &from->local);
+}
+
 static long
 count_of(const struct yokes *list, const struct datagram_path *from, struct yoke **oldest)
 {
+	struct in6_addr source = counted(from);
 	long n = 0;
 
 	for (struct yoke *y = TAILQ_FIRST(list); y != NULL; y = TAILQ_NEXT(y, order))
-		if (IN6_ARE_ADDR_EQUAL(&y->proxy.peer.sin6_addr, &from->peer.sin6_addr) && n++ == 0)
+		if (IN6_ARE_ADDR_EQUAL(&y->source, &source) && n++ == 0)
 			*oldest = y;
 	return n;
 }
@@ -261,12 +270,12 @@ static struct yoke *
 stuck(const struct jpy *j, const struct datagram_path *from)
 {
 	int64_t before = clock_mono_us() - j->c.yield_ms * 1000;
+	struct in6_addr source = from != NULL ? counted(from) : in6addr_any;
 	struct yoke *out = NULL;
 
 	for (struct yoke *y = TAILQ_FIRST(&j->proven); y != NULL; y = TAILQ_NEXT(y, order))
 		if (!y->shaken && y->answered_us < before &&
-		    (from == NULL ||
-		        IN6_ARE_ADDR_EQUAL(&y->proxy.peer.sin6_addr, &from->peer.sin6_addr))) {
+		    (from == NULL || IN6_ARE_ADDR_EQUAL(&y->source, &source))) {
 			out = y;
 			before = y->answered_us;
 		}
@@ -308,6 +317,7 @@ add(struct jpy *j, const struct datagram_path *from, mst_span header, struct yok
 		return MST_E_NOMEM;
 	y->jpy = j;
 	y->proxy = *from;
+	y->source = counted(from);
 	y->fd = -1;
 	memcpy(y->header, header.ptr, header.len);
 	y->header_len = header.len;
@@ -452,18 +462,18 @@ jpy_close(struct jpy *j)
 }
 
 static bool
-owner(const struct yokes *list, const struct sockaddr_in6 *loopback, struct sockaddr_in6 *proxy)
+owner(const struct yokes *list, const struct sockaddr_in6 *loopback, struct datagram_path *proxy)
 {
 	for (const struct yoke *y = TAILQ_FIRST(list); y != NULL; y = TAILQ_NEXT(y, order))
 		if (datagram_same(&y->self, loopback)) {
-			*proxy = y->proxy.peer;
+			*proxy = y->proxy;
 			return true;
 		}
 	return false;
 }
 
 bool
-jpy_peer(struct jpy *j, const struct sockaddr_in6 *loopback, struct sockaddr_in6 *proxy)
+jpy_peer(struct jpy *j, const struct sockaddr_in6 *loopback, struct datagram_path *proxy)
 {
 	bool found;
 

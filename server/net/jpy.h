@@ -23,7 +23,7 @@ struct jpy_config {
 	const char *listen; /* "[::]:5685"; port 0 picks one */
 	struct sockaddr_in6 listener; /* the CoAPS listener; a wildcard address means loopback */
 	long connections; /* pledges at once, 0: [512] */
-	long per_proxy; /* per address of a proxy, 0: [200] */
+	long per_proxy; /* per proxy's source (host/source.h), 0: [200] */
 	long idle_ms; /* 0: [360000]; must be longer than the DTLS listener keeps a session */
 	long fresh_ms; /* of one whose sender is not proven, 0: [60000], beyond a retransmission */
 	long yield_ms; /* 0: [5000], beyond a retransmission in a handshake */
@@ -36,9 +36,9 @@ MST_MUST_USE mst_err jpy_open(
 void jpy_close(struct jpy *j); /* NULL allowed; after the loops have ended */
 
 /*
- * Who is behind a loopback socket of ours: the proxy's address and port, for
- * limits and logs. False: none of ours. Any thread.
+ * Who is behind a loopback socket of ours: the proxy's address and port, and
+ * ours, for limits and logs. False: none of ours. Any thread.
  */
-bool jpy_peer(struct jpy *j, const struct sockaddr_in6 *loopback, struct sockaddr_in6 *proxy);
+bool jpy_peer(struct jpy *j, const struct sockaddr_in6 *loopback, struct datagram_path *proxy);
 
 #endif

@@ -15,6 +15,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 #include "server/net/net_internal.h"
 
 #define BACKLOG 1024
@@ -24,7 +25,7 @@
 struct source {
 	struct source *next;
 	long count;
-	char address[48];
+	char address[SOURCE_TEXT];
 };
 
 /* --- limits --- */
@@ -156,20 +157,33 @@ name_address(const struct sockaddr *sa, char source[48], char address[64])
 	snprintf(source, 48, "%s", text);
 }
 
+/* Where it came to, for who is a neighbour; asked only where that matters. */
+static void
+count_as(int fd, const struct sockaddr *from, char out[SOURCE_TEXT])
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof own;
+	bool ours =
+	    from->sa_family == AF_INET6 && getsockname(fd, (struct sockaddr *)&own, &len) == 0;
+
+	source_text(from, ours ? (struct sockaddr *)&own : NULL, out);
+}
+
 static void
 accepted(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
 	struct accepter *a = arg;
-	char source[48], address[64] = "?";
+	char source[48], address[64] = "?", counted[SOURCE_TEXT];
 
 	(void)ev;
 	(void)len;
 	name_address(sa, source, address);
-	if (!listener_admit(a->ls, source)) {
+	count_as(fd, sa, counted);
+	if (!listener_admit(a->ls, counted)) {
 		close(fd);
 		return;
 	}
-	conn_accept(a->ls, a->loop, fd, address, source);
+	conn_accept(a->ls, a->loop, fd, address, source, counted);
 }
 
 static void

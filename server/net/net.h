@@ -28,7 +28,7 @@ struct net_limits { /* zero: the default in brackets */
 	long body_ms; /* [30000] from the end of the headers to the end of the body */
 	long idle_ms; /* [60000] between requests */
 	long connections; /* [4000] in all */
-	long per_source; /* [200] per source address */
+	long per_source; /* [200] per source, host/source.h */
 	long requests_per_connection; /* [10000] */
 };
 
@@ -57,6 +57,7 @@ void net_cancel(struct net_timer *t);
 struct net_peer {
 	char address[64]; /* "192.0.2.1:40000", "[2001:db8::1]:40000" */
 	char source[48]; /* the address without port */
+	char counted[64]; /* whom limits count it for: source_text() of host/source.h */
 	X509 *leaf; /* client certificate, NULL for none */
 	STACK_OF(X509) *chain; /* what came with it, leaf excluded; may be NULL */
 	X509 *own; /* the certificate this listener showed on this connection */
@@ -87,8 +88,7 @@ struct net_request {
 	const char *content_type, *accept, *user_agent, *authorization; /* NULL absent */
 	mst_span body;
 	char id[17]; /* request id, hex, also sent as X-Request-Id */
-	char trace[33]; /* X-Muster-Trace when it is 16..32 hex digits, else one for the connection
-	                 */
+	char trace[33]; /* taken from X-Muster-Trace when it is 16..32 hex digits, else fresh */
 	int64_t started_us;
 	/* for log lines; the handler fills what it knows */
 	mst_span serial;
@@ -125,7 +125,7 @@ const char *net_why(void);
 
 struct net_coaps_limits { /* zero: the default in brackets */
 	long sessions; /* [1000] DTLS associations in all */
-	long per_source; /* [200] per source address, or per stateless join proxy */
+	long per_source; /* [200] per source (host/source.h); a stateless join proxy is one */
 	long handshakes; /* [200] not yet finished, in all */
 	long handshakes_per_source; /* [32] */
 	long handshake_rate, handshake_burst; /* [20] a second per source, [100] at once */
@@ -138,9 +138,13 @@ struct net_coaps_limits { /* zero: the default in brackets */
 };
 
 struct sockaddr_in6;
-/* Who really is behind a loopback socket that stands for a pledge of a stateless join proxy. */
+struct datagram_path;
+/*
+ * Who really is behind a loopback socket that stands for a pledge of a
+ * stateless join proxy, and where that came to; false, and real stays: nobody else.
+ */
 typedef bool (*net_coaps_alias)(
-    void *arg, const struct sockaddr_in6 *from, struct sockaddr_in6 *real);
+    void *arg, const struct sockaddr_in6 *from, struct datagram_path *real);
 
 struct net_coaps {
 	const char *name; /* role in log lines and metrics */

@@ -105,7 +105,6 @@ struct conn {
 	bool eof; /* the peer sends no more */
 	bool dead; /* the peer is gone; waits for the handler */
 	long requests;
-	char trace[33]; /* of requests that bring none: one id for all that a connection asks */
 	size_t lingered;
 	int64_t began_us; /* accept, then the first byte of a request */
 	struct head_scan scan;
@@ -135,7 +134,7 @@ MST_MUST_USE mst_err listener_new(struct net *n, const struct net_listen *o, str
 /* Accepts no more; then, when no connection is left, free. */
 void listener_close(struct listener *ls);
 void listener_free(struct listener *ls);
-/* Counts a connection in; false when a limit forbids it. */
+/* Counts a connection in; false when a limit forbids it. source: of host/source.h. */
 bool listener_admit(struct listener *ls, const char *source);
 void listener_leave(struct listener *ls, const char *source);
 
@@ -145,8 +144,8 @@ MST_MUST_USE mst_err tls_server(const struct net_listen *o, SSL_CTX **out);
 MST_MUST_USE mst_err tls_datagrams(const struct net_listen *o, SSL_CTX **out);
 
 /* conn.c */
-void conn_accept(
-    struct listener *ls, struct net_loop *l, int fd, const char *address, const char *source);
+void conn_accept(struct listener *ls, struct net_loop *l, int fd, const char *address,
+    const char *source, const char *counted);
 void conn_free(struct conn *c);
 /*
  * Send the answer to the request that was in work (request_free has been

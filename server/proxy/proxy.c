@@ -20,6 +20,7 @@
 #include "host/dnssd/dnssd.h"
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 
 #define QUEUE_BYTES (64u << 10) /* read but not yet written, one way; then reading pauses */
 #define CONNECT_S 10
@@ -42,7 +43,7 @@ struct circuit {
 	struct event *idle;
 	size_t tried; /* addresses of the registrar */
 	bool connected;
-	char source[INET6_ADDRSTRLEN + 16];
+	char counted[SOURCE_TEXT]; /* whom limits count it for */
 };
 
 struct address {
@@ -258,7 +259,7 @@ circuits_of(const struct proxy *p, const char *source)
 	long n = 0;
 
 	for (const struct circuit *c = p->circuits; c != NULL; c = c->next)
-		n += strcmp(c->source, source) == 0;
+		n += strcmp(c->counted, source) == 0;
 	return n;
 }
 
@@ -270,7 +271,7 @@ circuit_open(struct proxy *p, const char *source, evutil_socket_t fd)
 	if (c == NULL)
 		return MST_E_NOMEM;
 	c->proxy = p;
-	snprintf(c->source, sizeof c->source, "%s", source);
+	snprintf(c->counted, sizeof c->counted, "%s", source);
 	c->next = p->circuits;
 	c->at = &p->circuits;
 	if (c->next != NULL)
@@ -297,19 +298,25 @@ on_accept(
     struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int len, void *arg)
 {
 	struct proxy *p = arg;
-	char source[INET6_ADDRSTRLEN + 16] = "?";
+	char source[INET6_ADDRSTRLEN + 16] = "?", counted[SOURCE_TEXT];
+	struct sockaddr_storage own;
+	socklen_t own_len = sizeof own;
 	mst_err e = MST_OK;
 
 	(void)listener;
+	source_text(from,
+	    getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 ? (struct sockaddr *)&own
+	                                                            : NULL,
+	    counted);
 	getnameinfo(from, (socklen_t)len, source, sizeof source, NULL, 0, NI_NUMERICHOST);
 	if (p->registrar_count == 0)
 		e = MST_E_PROXY_NO_REGISTRAR;
 	else if (p->count >= p->c.max_connections)
 		e = MST_E_PROXY_LIMIT_TOTAL;
-	else if (circuits_of(p, source) >= p->c.per_peer)
+	else if (circuits_of(p, counted) >= p->c.per_peer)
 		e = MST_E_PROXY_LIMIT_PEER;
 	if (e == MST_OK)
-		e = circuit_open(p, source, fd);
+		e = circuit_open(p, counted, fd);
 	note(e, source);
 	if (e != MST_OK)
 		evutil_closesocket(fd);

@@ -11,6 +11,7 @@
 
 #include "host/log.h"
 #include "host/metrics.h"
+#include "host/source.h"
 #include "server/proxy/udp_room.h"
 
 struct udp_mapping {
@@ -137,6 +138,7 @@ find(struct udp_join *j, const struct datagram_path *from)
 static mst_err
 within_limits(const struct proxy_udp *p, const struct datagram_path *from)
 {
+	struct in6_addr source = source_of(&from->peer.sin6_addr, &from->local), other;
 	long of_pledge = 0, of_interface = 0;
 
 	for (size_t i = 0; i < PROXY_UDP_PORTS; i++)
@@ -144,8 +146,8 @@ within_limits(const struct proxy_udp *p, const struct datagram_path *from)
 			if (m->pledge.ifindex != from->ifindex)
 				continue;
 			of_interface++;
-			of_pledge +=
-			    IN6_ARE_ADDR_EQUAL(&m->pledge.peer.sin6_addr, &from->peer.sin6_addr);
+			other = source_of(&m->pledge.peer.sin6_addr, &m->pledge.local);
+			of_pledge += IN6_ARE_ADDR_EQUAL(&other, &source);
 		}
 	if (of_pledge >= p->c.per_pledge)
 		return MST_E_PROXY_LIMIT_PEER;

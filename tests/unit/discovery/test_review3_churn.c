@@ -122,6 +122,27 @@ DI_7_who_is_known_stays(void **state)
 	assert_int_equal(found, 0);
 }
 
+/* A proxy elsewhere asks from all of its /64 (RFC 7252 8.2); neighbours are hosts of their own. */
+static void
+DI_7_a_64_is_one_source_unless_it_is_the_links(void **state)
+{
+	struct disco_packet p = { .from.sin6_family = AF_INET6, .index = 1 };
+	struct in6_addr one, other;
+
+	(void)state;
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8:2::1", &p.from.sin6_addr), 1);
+	one = disco_source(d, &p);
+	p.from.sin6_addr.s6_addr[15] = 2;
+	other = disco_source(d, &p);
+	assert_memory_equal(&one, &other, sizeof one);
+	d->links[0].has_global = true;
+	d->links[0].global = p.from.sin6_addr;
+	one = disco_source(d, &p);
+	p.from.sin6_addr.s6_addr[15] = 3;
+	other = disco_source(d, &p);
+	assert_memory_not_equal(&one, &other, sizeof one);
+}
+
 int
 main(void)
 {
@@ -131,6 +152,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    DI_7_a_minute_later_others_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(DI_7_who_is_known_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_a_64_is_one_source_unless_it_is_the_links, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,8 @@ site_begin(struct site *s, struct jpy_config c)
 	s->listener = udp("127.0.0.1", &port);
 	snprintf(text, sizeof text, "0.0.0.0:%d", port); /* a wildcard: loopback is meant */
 	assert_int_equal(datagram_address(text, DATAGRAM_LITERAL, &c.listener), MST_OK);
-	c.listen = "127.0.0.1:0";
+	if (c.listen == NULL)
+		c.listen = "127.0.0.1:0";
 	assert_int_equal(net_new(1, &s->net), MST_OK);
 	assert_int_equal(jpy_open(&c, s->net, &s->jpy, &s->port), MST_OK);
 	assert_int_equal(pthread_create(&s->thread, NULL, run, s->net), 0);

@@ -24,7 +24,7 @@ struct site {
 	int port;
 };
 
-/* c without its addresses: they are picked here. */
+/* Addresses that c lacks are picked here. */
 void site_begin(struct site *s, struct jpy_config c);
 void site_end(struct site *s);
 /* A join proxy at that address. */

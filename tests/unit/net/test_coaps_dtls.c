@@ -15,6 +15,7 @@
 #include <openssl/err.h>
 #include <sys/socket.h>
 
+#include "server/net/datagram.h"
 #include "tests/unit/net/support_coap.h"
 
 #define SEN COAP_EST "/sen"
@@ -127,12 +128,12 @@ x3_any_certificate_and_its_chain(void **state)
 	for (size_t i = 0; i < n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", finished[i]);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	assert_non_null(strstr(coap_last(&shared), "device 1 1 own 127.0.0.1 "));
-	assert_non_null(strstr(coap_last(&shared), hex)); /* est.md L3: tls-unique over DTLS 1.2 */
+	assert_non_null(strstr(shared.last, "device 1 1 own 127.0.0.1 "));
+	assert_non_null(strstr(shared.last, hex)); /* est.md L3: tls-unique over DTLS 1.2 */
 	coap_client_close(&c);
 	coap_client_open(&c, shared.port, &o);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	assert_non_null(strstr(coap_last(&shared), "stranger 0 own 127.0.0.1 "));
+	assert_non_null(strstr(shared.last, "stranger 0 own 127.0.0.1 "));
 	coap_client_close(&c);
 }
 
@@ -147,13 +148,13 @@ a_session_has_one_trace(void **state)
 	(void)state;
 	coap_client_open(&c, shared.port, NULL);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	memcpy(first, coap_last(&shared), sizeof first);
+	memcpy(first, shared.last, sizeof first);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	assert_string_equal(first, coap_last(&shared));
+	assert_string_equal(first, shared.last);
 	coap_client_close(&c);
 	coap_client_open(&c, shared.port, NULL);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	assert_string_not_equal(first, coap_last(&shared));
+	assert_string_not_equal(first, shared.last);
 	coap_client_close(&c);
 }
 
@@ -384,13 +385,49 @@ handshakes_end(void **state)
 }
 
 static bool
-behind_a_proxy(void *arg, const struct sockaddr_in6 *from, struct sockaddr_in6 *real)
+behind_a_proxy(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
 {
 	(void)arg;
-	*real = *from;
-	inet_pton(AF_INET6, "fe80::7", &real->sin6_addr);
-	real->sin6_port = htons(7777);
+	real->peer = *from;
+	inet_pton(AF_INET6, "fe80::7", &real->peer.sin6_addr);
+	real->peer.sin6_port = htons(7777);
 	return true;
+}
+
+/* Each client is another host of a /64; arg is where it came to. */
+static bool
+hosts_of_a_64(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
+{
+	real->peer = *from;
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8:2::", &real->peer.sin6_addr), 1);
+	memcpy(&real->peer.sin6_addr.s6_addr[14], &from->sin6_port, 2);
+	assert_int_equal(inet_pton(AF_INET6, arg, &real->local), 1);
+	return true;
+}
+
+/* An attacker owns a /64; neighbours of ours do not own theirs. */
+static void
+tls9_sessions_of_a_64(void **state)
+{
+	struct net_coaps o = { .alias = hosts_of_a_64,
+		.alias_arg = (void *)(uintptr_t) "2001:db8:1::1",
+		.limits = { .per_source = 2 } };
+	const struct coap_client_options brief = { .patience_ms = 200 };
+	struct coap_client c[3];
+	struct coap_world w;
+
+	(void)state;
+	for (int neighbours = 0; neighbours < 2; neighbours++) {
+		coap_world_open(&w, &o);
+		for (int i = 0; i < 2; i++)
+			coap_client_open(&c[i], w.port, NULL);
+		assert_int_equal(
+		    coap_client_try(&c[2], w.port, neighbours ? NULL : &brief), neighbours);
+		for (int i = 0; i < 2 + neighbours; i++)
+			coap_client_close(&c[i]);
+		coap_world_stop(&w);
+		o.alias_arg = (void *)(uintptr_t) "2001:db8:2::1";
+	}
 }
 
 static void
@@ -405,7 +442,7 @@ jpu2_a_proxys_pledge_bears_its_name(void **state)
 	coap_world_open(&w, &o);
 	coap_client_open(&c, w.port, NULL);
 	coap_ask(&c, &COAP_ASK_POST(COAP_BRSKI "/es", 60, MST_LIT("x")), &g);
-	assert_non_null(strstr(coap_last(&w), " fe80::7 "));
+	assert_non_null(strstr(w.last, " fe80::7 "));
 	coap_client_close(&c);
 	coap_world_stop(&w);
 }
@@ -453,6 +490,7 @@ main(void)
 		cmocka_unit_test(same_port_begins_again),
 		cmocka_unit_test(idle_sessions_end),
 		cmocka_unit_test(handshakes_end),
+		cmocka_unit_test(tls9_sessions_of_a_64),
 		cmocka_unit_test(jpu2_a_proxys_pledge_bears_its_name),
 		cmocka_unit_test(rsa_certificate_is_refused_at_start),
 	};

@@ -106,7 +106,8 @@ JP_U2_jpy_peer_names_the_proxy_behind_a_loopback_port(void **state)
 {
 	struct site s = { 0 };
 	struct sockaddr_in at;
-	struct sockaddr_in6 mapped, proxy;
+	struct datagram_path proxy;
+	struct sockaddr_in6 mapped;
 	char text[DATAGRAM_TEXT];
 	int fd;
 
@@ -117,7 +118,7 @@ JP_U2_jpy_peer_names_the_proxy_behind_a_loopback_port(void **state)
 	snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
 	assert_int_equal(datagram_address(text, DATAGRAM_LITERAL, &mapped), MST_OK);
 	assert_true(jpy_peer(s.jpy, &mapped, &proxy));
-	datagram_host(&proxy, text);
+	datagram_host(&proxy.peer, text);
 	assert_string_equal(text, "127.0.0.3");
 	mapped.sin6_port ^= 1;
 	assert_false(jpy_peer(s.jpy, &mapped, &proxy));
