@@ -88,7 +88,8 @@ struct net_request {
 	const char *content_type, *accept, *user_agent, *authorization; /* NULL absent */
 	mst_span body;
 	char id[17]; /* request id, hex, also sent as X-Request-Id */
-	char trace[33]; /* taken from X-Muster-Trace when it is 16..32 hex digits, else fresh */
+	char trace[33]; /* X-Muster-Trace when it is 16..32 hex digits, else one for the connection
+	                 */
 	int64_t started_us;
 	/* for log lines; the handler fills what it knows */
 	mst_span serial;

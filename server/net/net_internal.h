@@ -105,6 +105,7 @@ struct conn {
 	bool eof; /* the peer sends no more */
 	bool dead; /* the peer is gone; waits for the handler */
 	long requests;
+	char trace[33]; /* of requests that bring none: one id for all that a connection asks */
 	size_t lingered;
 	int64_t began_us; /* accept, then the first byte of a request */
 	struct head_scan scan;
