@@ -10,7 +10,9 @@
 #include "suit/support_keys.h"
 
 static const char *const names[BOARD_COMPONENTS] = { "[b'a']", "[b'b']", "[b'c']", "[b'd']",
-	"[b'm']", "[b'long']", "[b'p' b'1']", "[b'p' b'2']" };
+	"[b'm']", "[b'long']", "[b'p' b'1']", "[b'p' b'2']", "[b'n' b'0']", "[b'n' b'1']",
+	"[b'n' b'2']", "[b'n' b'3']", "[b'n' b'4']", "[b'n' b'5']", "[b'n' b'6']", "[b'n' b'7']",
+	"[b'n' b'8']" };
 
 /* ---- Storage -------------------------------------------------------------------------- */
 
@@ -394,7 +396,7 @@ journal_write(void *ctx, const struct mst_suit_journal *journal)
 {
 	struct board *b = ctx;
 
-	b->touches++;
+	b->journalled++;
 	b->now.journal = *journal;
 	b->now.journalled = true;
 	return MST_OK;
@@ -617,8 +619,6 @@ set_keys(struct board *b)
 	add_key(b, "mac1", MST_SUIT_USE_MAC_MANIFEST, MST_SUIT_HMAC256, 4);
 	add_key(b, "device", MST_SUIT_USE_ECDH, MST_SUIT_ECDH_ES_A128KW, 5);
 	add_key(b, "k3", MST_SUIT_USE_SIGN_REPORT, MST_SUIT_ES256, 6);
-	add_key(b, "draft", MST_SUIT_USE_SIGN_MANIFEST, MST_SUIT_ES256, 7);
-	b->key[b->keys.count - 1].kid = MST_NONE;
 	i = b->keys.count++;
 	b->key[i] = (struct mst_suit_key){ .usage = MST_SUIT_USE_KEK,
 		.alg = MST_SUIT_A128KW,
@@ -732,7 +732,7 @@ void
 board_mark(struct board *b)
 {
 	b->before = b->now;
-	b->touches = b->finalised = b->invoked = b->kept = b->records = 0;
+	b->touches = b->finalised = b->invoked = b->kept = b->records = b->journalled = 0;
 	b->events = 0;
 }
 

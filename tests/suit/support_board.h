@@ -10,7 +10,7 @@
 #include "muster/suit.h"
 #include "suit/support_edn.h"
 
-#define BOARD_COMPONENTS 8
+#define BOARD_COMPONENTS 17
 #define BOARD_CAPACITY 2048
 #define BOARD_EVENTS 512
 #define BOARD_REFERENCES 4
@@ -45,7 +45,7 @@ struct board_event {
 struct board {
 	struct board_state now, before;
 	unsigned touches; /* calls that change anything, or start the image */
-	unsigned finalised, invoked, kept, records, waits;
+	unsigned finalised, invoked, kept, records, waits, journalled;
 	struct board_event event[BOARD_EVENTS];
 	size_t events;
 

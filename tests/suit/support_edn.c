@@ -229,7 +229,8 @@ word(struct place *p, char *name, size_t size)
 {
 	size_t n = 0;
 
-	while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '-') {
+	while (
+	    *p->at != '\0' && (isalnum((unsigned char)*p->at) || strchr("_.-", *p->at) != NULL)) {
 		if (n + 1 == size)
 			stop(p, "too long a word");
 		name[n++] = *p->at++;

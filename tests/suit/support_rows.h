@@ -20,7 +20,7 @@
 
 #define ANY (-1000)
 #define X_ANY ((mst_err)-1)
-#define ROW_WORDS 6
+#define ROW_WORDS 7
 
 enum row_fate { ROW_GOOD, ROW_BAD, ROW_HALT, ROW_FAIL };
 
@@ -50,6 +50,9 @@ struct row {
 #define FAIL_AT(name, base, want, s, o, c, ...)                                                    \
 	ROW_OF(ROW_FAIL, name, base, want, s, o, c, __VA_ARGS__)
 #define GOOD(name, base, ...) ROW_OF(ROW_GOOD, name, base, MST_OK, ANY, ANY, ANY, __VA_ARGS__)
+
+/* Its name, also of MST_OK. */
+const char *err_name(mst_err e);
 
 /* How far an envelope came. */
 enum row_stage { STAGE_PARSE, STAGE_CHECK, STAGE_RUN, STAGE_DONE };
