@@ -76,14 +76,16 @@ suit_identity(struct suit_act *a)
 	/* the parameters have the numbers of the conditions */
 	const uint8_t *want = suit_param(a, a->command->code);
 	unsigned k = 0;
+	bool tagged;
 	mst_span have, value;
 
 	while (kinds[k].code != a->command->code)
 		k++;
 	if (want == NULL)
 		return MST_E_SUIT_PARAMETER_MISSING;
-	/* #6.112(bstr): the content of the tag */
-	value = suit_value_string(*want >> 5 == MAJOR_TAG ? suit_value(want).content : want);
+	/* #6.112(bstr): the content of the tag, which no UUID equals */
+	tagged = *want >> 5 == MAJOR_TAG;
+	value = suit_value_string(tagged ? suit_value(want).content : want);
 	for (unsigned n = 0;; n++) {
 		have = pf->identity(
 		    pf->ctx, a->slot->handle, (enum mst_suit_identity)kinds[k].kind, n);
@@ -91,7 +93,7 @@ suit_identity(struct suit_act *a)
 			return kinds[k].e;
 		if (n == 0)
 			suit_measure_bytes(a, a->command->code, have);
-		if (mst_span_eq(have, value)) {
+		if (mst_span_eq(have, value) && !(tagged && have.len == 16)) {
 #ifndef MUSTER_SUIT_BOOT
 			a->measured.len = 0;
 			a->measured_count = 0;
@@ -360,8 +362,6 @@ suit_wait(struct suit_act *a)
 		return MST_E_SUIT_PARAMETER_MISSING;
 	if ((e = suit_wait_read(suit_value_string(param), &w)) != MST_OK)
 		return e;
-	if ((w.has & MST_SUIT_WAIT_BIT(MST_SUIT_WAIT_OTHER_DEVICE)) != 0)
-		return MST_E_SUIT_WAIT_UNSUPPORTED; /* no profile says what it means */
 	return a->s->platform->wait(a->s->platform->ctx, a->slot->handle, &w);
 }
 #endif

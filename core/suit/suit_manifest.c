@@ -116,19 +116,35 @@ mst_suit_id_next(mst_span id, mst_span *rest, mst_span *segment)
 	return c.e == MST_OK;
 }
 
+static bool
+is_dots(mst_span g)
+{
+	return g.len == 0 || (g.ptr[0] == '.' && (g.len == 1 || (g.len == 2 && g.ptr[1] == '.')));
+}
+
+/* A root manifest is kept in a place of its own, wherever identifiers are paths. */
+static bool
+climbs(mst_span id)
+{
+	mst_span rest = MST_NONE, g;
+
+	while (mst_suit_id_next(id, &rest, &g))
+		if (is_dots(g))
+			return true;
+	return false;
+}
+
 mst_err
 mst_suit_id_check_path(mst_span id)
 {
 	mst_span rest = MST_NONE, g;
 
-	while (mst_suit_id_next(id, &rest, &g)) {
-		if (g.len == 0 ||
-		    (g.ptr[0] == '.' && (g.len == 1 || (g.len == 2 && g.ptr[1] == '.'))))
-			return MST_E_SUIT_COMPONENT_ID;
+	if (climbs(id))
+		return MST_E_SUIT_COMPONENT_ID;
+	while (mst_suit_id_next(id, &rest, &g))
 		for (size_t i = 0; i < g.len; i++)
 			if (g.ptr[i] == '/' || g.ptr[i] == 0)
 				return MST_E_SUIT_COMPONENT_ID;
-	}
 	return MST_OK;
 }
 
@@ -367,6 +383,8 @@ read_plain(struct mst_suit_manifest *m, struct suit_cur *c, int64_t key, enum fo
 		return MST_E_SUIT_VERSION;
 	if (key == MST_SUIT_AT_SEQUENCE)
 		m->sequence_number = n;
+	if (key == MST_SUIT_COMPONENT_ID && climbs(m->component_id))
+		return MST_E_SUIT_COMPONENT_ID;
 	if (key == MST_SUIT_REFERENCE_URI && (v.len == 0 || v.len > MST_SUIT_URI_MAX))
 		return MST_E_SUIT_URI;
 	return key == MST_SUIT_SET_VERSION ? check_set_version(v) : MST_OK;
@@ -410,8 +428,6 @@ read_map(struct mst_suit *s, struct mst_suit_manifest *m, uint32_t *seen, int32_
 		e = elements[i].form == FORM_SEVERABLE
 		        ? read_severable(s, m, &c, key)
 		        : read_plain(m, &c, key, (enum form)elements[i].form);
-		if (e == MST_OK && key == MST_SUIT_AT_SEQUENCE && m->depth == 0)
-			e = suit_sequence_check(s, m);
 		if (e != MST_OK)
 			return e;
 	}
@@ -432,6 +448,10 @@ suit_manifest_read(struct mst_suit *s, struct mst_suit_manifest *m)
 		return suit_refuse(s, m, MST_SUIT_AT_VERSION, MST_E_SUIT_VERSION);
 	if ((seen & 4) == 0)
 		return suit_refuse(s, m, MST_SUIT_AT_SEQUENCE, MST_E_SUIT_SEQUENCE_NUMBER);
+	/* the identity whose number counts is known only now */
+	if (m->depth == 0 &&
+	    (e = suit_refuse(s, m, MST_SUIT_AT_SEQUENCE, suit_sequence_check(s, m))) != MST_OK)
+		return e;
 	if ((seen & 8) == 0)
 		return suit_refuse(s, m, MST_SUIT_COMMON, MST_E_SUIT_COMMON);
 	if ((at = undeclared(m)) != 0)

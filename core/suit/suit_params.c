@@ -263,8 +263,12 @@ static mst_err
 check_wait(mst_span v)
 {
 	struct mst_suit_wait w;
+	mst_err e = suit_wait_read(v, &w);
 
-	return suit_wait_read(v, &w);
+	/* no profile says what it means */
+	return e == MST_OK && (w.has & MST_SUIT_WAIT_BIT(MST_SUIT_WAIT_OTHER_DEVICE)) != 0
+	           ? MST_E_SUIT_WAIT_UNSUPPORTED
+	           : e;
 }
 
 static void

@@ -165,6 +165,8 @@ read_properties(struct mst_cbor_reader *r, struct mst_suit_report_record *out)
 	from = r->at;
 	while (mst_cbor_key(r, &key)) {
 		if (key == 0 && out->kind == MST_SUIT_CLAIMS) {
+			if (out->properties_count != 0) /* the rest would be in two pieces */
+				mst_cbor_fail(r, MST_E_SUIT_REPORT_RECORD);
 			out->component_id = mst_cbor_raw(r);
 			from = r->at;
 			continue;

@@ -19,6 +19,7 @@ struct scan {
 	int32_t section; /* MST_SUIT_COMMON: the shared sequence */
 	bool ours; /* a section that this processor runs */
 	bool vendor, class; /* conditions seen on the shared sequence's own level */
+	bool encrypted; /* some content may be longer than what is stored of it */
 	bool loose; /* strict-order is false from here on */
 	uint32_t targets, sources; /* places, since it is */
 	uint8_t source[MST_SUIT_COMPONENTS_MAX]; /* 1 + place that was last set, by place */
@@ -103,14 +104,18 @@ allowed(const struct scan *x, uint32_t mask, enum suit_right kind, uint64_t bit)
 	return MST_OK;
 }
 
-/* Sheet 20: what merely compares needs no right. */
+/*
+ * Sheet 20: what merely compares needs no right, in the root. What a dependency
+ * sets persists in its dependent (TD 5.4): it needs a right for all of it, or it
+ * could say what the components of others must match.
+ */
 static bool
-needs_right(int64_t key)
+needs_right(const struct scan *x, int64_t key)
 {
-	return key == MST_SUIT_PARAM_CONTENT || key == MST_SUIT_PARAM_ENCRYPTION ||
-	       key == MST_SUIT_PARAM_URI || key == MST_SUIT_PARAM_SOURCE ||
-	       key == MST_SUIT_PARAM_INVOKE_ARGS || key == MST_SUIT_PARAM_FETCH_ARGS ||
-	       key == MST_SUIT_PARAM_METADATA;
+	return x->m->depth > 0 || key == MST_SUIT_PARAM_CONTENT ||
+	       key == MST_SUIT_PARAM_ENCRYPTION || key == MST_SUIT_PARAM_URI ||
+	       key == MST_SUIT_PARAM_SOURCE || key == MST_SUIT_PARAM_INVOKE_ARGS ||
+	       key == MST_SUIT_PARAM_FETCH_ARGS || key == MST_SUIT_PARAM_METADATA;
 }
 
 static mst_err
@@ -170,6 +175,13 @@ scan_custom_parameter(const struct scan *x, const struct spot *p, struct suit_cu
 	return allowed(x, p->mask, SUIT_RIGHT_PARAMETER, MST_SUIT_ACL_CUSTOM);
 }
 
+/* Keys below 24 are one byte. */
+static bool
+is_next(const struct suit_cur *c, uint8_t key)
+{
+	return c->at != c->end && *c->at == key;
+}
+
 static mst_err
 scan_parameter(struct scan *x, const struct spot *p, struct suit_cur *c, int64_t key)
 {
@@ -189,9 +201,13 @@ scan_parameter(struct scan *x, const struct spot *p, struct suit_cur *c, int64_t
 	}
 	if (key == MST_SUIT_PARAM_SOURCE)
 		e = scan_source(x, p, suit_value(value).arg);
-	if (key == MST_SUIT_PARAM_SIZE)
+	if (key == MST_SUIT_PARAM_ENCRYPTION)
+		x->encrypted = true;
+	/* an encrypted content is longer than what is stored of it */
+	if (key == MST_SUIT_PARAM_SIZE || (key == MST_SUIT_PARAM_CONTENT && !x->encrypted &&
+	                                      !is_next(c, MST_SUIT_PARAM_ENCRYPTION)))
 		e = scan_size(x, p, suit_value(value).arg);
-	if (e == MST_OK && needs_right(key))
+	if (e == MST_OK && needs_right(x, key))
 		e = allowed(x, p->mask, SUIT_RIGHT_PARAMETER, MST_SUIT_ACL_COMMAND(key));
 	return e;
 }
@@ -241,11 +257,13 @@ scan_multiple(struct scan *x, struct spot *p, struct suit_cur *c, enum suit_argu
 				return e;
 			continue;
 		}
-		for (n = suit_take(c, MAJOR_ARRAY); n > 0 && c->e == MST_OK; n--) {
+		if ((n = suit_take(c, MAJOR_ARRAY)) == 0)
+			suit_fail(c, MST_E_SUIT_COMMAND_ARGUMENT);
+		for (; n > 0 && c->e == MST_OK; n--) {
 			int64_t key = suit_int(c);
 			if (c->e == MST_OK && !suit_param_known(key))
 				return MST_E_SUIT_PARAMETER_UNKNOWN;
-			if (c->e == MST_OK && needs_right(key) &&
+			if (c->e == MST_OK && needs_right(x, key) &&
 			    (e = allowed(x, mask, SUIT_RIGHT_PARAMETER,
 			         MST_SUIT_ACL_COMMAND(key))) != MST_OK)
 				return e;
@@ -259,11 +277,13 @@ scan_multiple(struct scan *x, struct spot *p, struct suit_cur *c, enum suit_argu
 static mst_err
 scan_alternatives(struct scan *x, const struct spot *p, struct suit_cur *c)
 {
-	uint64_t n = suit_peek(c) == MAJOR_ARRAY ? suit_take(c, MAJOR_ARRAY) : 0;
+	uint64_t n = suit_take(c, MAJOR_ARRAY);
 	unsigned sequences = 0;
 	mst_span alternative;
 	mst_err e;
 
+	if (c->e != MST_OK)
+		return c->e == MST_E_SUIT_CBOR_TYPE ? MST_E_SUIT_COMMAND_ARGUMENT : c->e;
 	if (n > MST_SUIT_ALTERNATIVES_MAX)
 		return MST_E_SUIT_ALTERNATIVES;
 	for (; n > 0; n--) {
@@ -291,10 +311,26 @@ scan_run(struct scan *x, const struct spot *p, struct suit_cur *c)
 	return scan_sequence(x, sequence, p->mask, SUIT_RUN, p->depth + 1);
 }
 
+/* swap writes to its source, too. */
+static mst_err
+scan_swap(const struct scan *x, const struct spot *p)
+{
+	uint32_t sources = 0;
+
+	for (unsigned i = 0; i < x->m->count; i++)
+		if ((p->mask >> i & 1) != 0 && x->source[i] != 0)
+			sources |= UINT32_C(1) << (x->source[i] - 1);
+	return allowed(x, sources, SUIT_RIGHT_COMMAND, MST_SUIT_ACL_COMMAND(MST_SUIT_CMD_SWAP));
+}
+
 /* M 6.7: no component is target and source where the order is free. */
 static mst_err
 scan_order(struct scan *x, const struct spot *p, const struct suit_command *cmd)
 {
+	mst_err e;
+
+	if (cmd->code == MST_SUIT_CMD_SWAP && (e = scan_swap(x, p)) != MST_OK)
+		return e;
 	if (!x->loose || (cmd->flags & SUIT_STORES) == 0)
 		return MST_OK;
 	x->targets |= p->mask;
@@ -458,14 +494,30 @@ is_ours(const struct mst_suit_rules *r, int32_t section)
 	return false;
 }
 
+/* Where the root manifest is to be kept (TD 5.2.1: ignored in dependencies). */
 static mst_err
 scan_keep(const struct mst_suit *s, const struct mst_suit_manifest *m)
 {
-	/* TD 5.2.1: ignored in dependencies */
-	return m->depth == 0 && m->component_id.ptr != NULL &&
-	               !suit_allowed(s, m, m->component_id, SUIT_RIGHT_COMMAND, MST_SUIT_ACL_KEEP)
-	           ? MST_E_SUIT_ACL
-	           : MST_OK;
+	mst_suit_handle keep;
+	mst_err e;
+
+	if (m->depth > 0 || m->component_id.ptr == NULL)
+		return MST_OK;
+	if (!suit_allowed(s, m, m->component_id, SUIT_RIGHT_COMMAND, MST_SUIT_ACL_KEEP))
+		return MST_E_SUIT_ACL;
+#ifndef MUSTER_SUIT_BOOT
+	if (s->platform->keep == NULL)
+		return MST_OK;
+	if ((e = s->platform->component(s->platform->ctx, m->component_id, &keep)) != MST_OK)
+		return e;
+	for (unsigned i = 0; i < m->count; i++)
+		if (s->slot[m->slot[i]].handle == keep) /* it would replace what it installs */
+			return MST_E_SUIT_COMPONENT_TWICE;
+#else
+	(void)keep;
+	(void)e;
+#endif
+	return MST_OK;
 }
 
 mst_err

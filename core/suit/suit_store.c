@@ -76,14 +76,17 @@ source_of(const struct suit_act *a)
 void
 suit_written(struct suit_act *a)
 {
-	a->slot->flags = (uint8_t)((a->slot->flags | SUIT_WRITTEN | SUIT_WANTED) & ~SUIT_CHECKED);
+	uint8_t before = a->slot->flags;
+
+	a->slot->flags = (uint8_t)((before | SUIT_WRITTEN | SUIT_WANTED) & ~SUIT_CHECKED);
 	a->slot->writer = suit_number(a->s, a->m);
 #ifndef MUSTER_SUIT_BOOT
 	suit_dependencies_forget(a->s, a->slot);
 	if (a->command->code == MST_SUIT_CMD_SWAP) {
 		struct mst_suit_slot *source = source_of(a);
-		if (source != NULL) { /* it holds what is to be given up */
+		if (source != NULL) { /* it holds what was here, as right as that was */
 			source->flags &= (uint8_t) ~(SUIT_WRITTEN | SUIT_CHECKED);
+			source->flags |= before & (SUIT_WRITTEN | SUIT_CHECKED);
 			suit_dependencies_forget(a->s, source);
 		}
 	}
@@ -163,7 +166,8 @@ begin_decryption(struct store *st, const struct mst_suit_slot *source)
 	if ((e = mst_suit_decrypt_begin(&st->decrypt, a->s->crypto, a->s->keys, bytes)) != MST_OK)
 		return e;
 	st->decrypts = true;
-	st->proves = st->proves || aead;
+	/* FE 7.1: a digest of the ciphertext before decryption, or the tag, is as good */
+	st->proves = st->proves || aead || (source != NULL && (source->flags & SUIT_CHECKED) != 0);
 	return MST_OK;
 }
 #endif
@@ -398,7 +402,6 @@ suit_copy(struct suit_act *a)
 		return MST_E_SUIT_SOURCE;
 	memset(&st, 0, sizeof st);
 	st.a = a;
-	st.proves = (source->flags & SUIT_CHECKED) != 0;
 	if ((e = open_store(&st, source, &offset)) != MST_OK)
 		return e;
 	len = source_len(a, source, &info, &st);
