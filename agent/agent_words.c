@@ -90,9 +90,10 @@ on_answer(struct agent *a, const struct mst_pledge_event *ev, const struct mst_p
 
 	status_text(a, ev->status, code);
 	snprintf(detail, sizeof detail, "%s", code);
-	if (ev->status == 202) {
-		snprintf(detail, sizeof detail, "waits for %lld seconds",
-		    (long long)(act->until - ev->mono));
+	if (ev->status == 202) { /* over CoAP also 5.03, and that is not always an operator */
+		snprintf(detail, sizeof detail, "waits for %lld seconds%s%s",
+		    (long long)(act->until - ev->mono), ev->body.len > 0 ? ": " : "",
+		    first_words(ev->body, words));
 		decide(a, step, step == STEP_VOUCHER ? MST_E_AUTHZ_PENDING : MST_E_EST_PENDING,
 		    act->kind == MST_ACT_WAIT ? detail : NULL);
 	} else if (told && act->because != MST_OK && act->because == a->logged) {
