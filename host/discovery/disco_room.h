@@ -27,7 +27,8 @@ struct disco_found {
 	char address[DISCO_ADDRESS];
 	uint16_t port;
 	struct in6_addr source; /* who said so, as disco_source() has it */
-	int64_t expires;
+	int64_t since, expires;
+	bool again; /* and has said so again, some time later */
 };
 
 struct disco_sought {
@@ -66,7 +67,8 @@ struct disco {
 	struct disco_sought sought[DISCO_WHAT_COUNT];
 	struct disco_found found[DISCO_FOUND_MAX];
 	int64_t new_since; /* a minute from then on */
-	unsigned new_count; /* has found so many that were not known */
+	unsigned new_count; /* has found so many that were not known, of these sources */
+	struct in6_addr new_of[DISCO_FOUND_MAX];
 };
 
 /* disco.c */

@@ -12,7 +12,8 @@
 
 #define FIRST_PAUSE (8 * DISCO_SECOND) /* longer than a leisure */
 #define LAST_PAUSE (3600 * DISCO_SECOND) /* RFC 8995 4.1 */
-#define TTL_MOST (3600 * DISCO_SECOND)
+#define TTL_MOST (600 * DISCO_SECOND) /* ten floods of RFC 8995 4.3 */
+#define AGAIN (20 * DISCO_SECOND)
 #define NEW_PER (60 * DISCO_SECOND)
 #define PER_SOURCE_MOST 8 /* one liar must not fill the table */
 
@@ -95,45 +96,107 @@ forget(struct disco *d, struct disco_found *f)
 /*
  * What is found is a line in the log, and a proxy opens a port for it: whoever
  * announces peers that end at once gets no more of them than the table holds
- * in each minute, which is how often floods come (RFC 8995 4.3).
+ * in each minute, which is how often floods come (RFC 8995 4.3), and one source
+ * no more than it may have at once.
  */
 static bool
-is_too_often(struct disco *d, int64_t now)
+is_too_often(struct disco *d, const struct in6_addr *source, int64_t now)
 {
+	unsigned same = 0;
+
 	if (d->new_count == 0 || now - d->new_since >= NEW_PER) {
 		d->new_since = now;
 		d->new_count = 0;
 	}
-	return d->new_count++ >= DISCO_FOUND_MAX;
+	for (unsigned i = 0; i < d->new_count; i++)
+		same += IN6_ARE_ADDR_EQUAL(&d->new_of[i], source) ? 1 : 0;
+	if (d->new_count == DISCO_FOUND_MAX || same >= PER_SOURCE_MOST)
+		return true;
+	d->new_of[d->new_count++] = *source;
+	return false;
+}
+
+static unsigned
+count_of(const struct disco *d, const struct in6_addr *source)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < DISCO_FOUND_MAX; i++)
+		n += d->found[i].used && IN6_ARE_ADDR_EQUAL(&d->found[i].source, source);
+	return n;
+}
+
+static struct disco_found *
+older(struct disco_found *a, struct disco_found *b)
+{
+	return a == NULL || b->since < a->since ? b : a;
+}
+
+/*
+ * The table is full: the oldest of whoever has most gives way, which may be the
+ * source itself. Where it has none and nobody more than one, sources are perhaps
+ * made up, each for one announcement: then the oldest that came once, and if
+ * there is none, any.
+ */
+static struct disco_found *
+who_gives_way(struct disco *d, const struct in6_addr *source)
+{
+	struct disco_found *greedy = NULL, *mine = NULL, *once = NULL;
+	unsigned own = count_of(d, source), most = own + 1;
+
+	for (size_t i = 0; i < DISCO_FOUND_MAX; i++) {
+		struct disco_found *f = &d->found[i];
+		unsigned n = count_of(d, &f->source);
+
+		if (n > most) {
+			most = n;
+			greedy = f;
+		} else if (greedy != NULL && n == most) {
+			greedy = older(greedy, f);
+		}
+		if (IN6_ARE_ADDR_EQUAL(&f->source, source))
+			mine = older(mine, f);
+		if (!f->again)
+			once = older(once, f);
+	}
+	return greedy != NULL ? greedy
+	       : mine != NULL ? mine
+	       : once != NULL ? once
+	                      : &d->found[disco_random(DISCO_FOUND_MAX)];
 }
 
 static const char *
-note(struct disco *d, const struct disco_found *new_, int64_t now)
+note(struct disco *d, struct disco_found *new_, int64_t now)
 {
-	struct disco_found *free_ = NULL;
-	unsigned same_source = 0;
+	struct disco_found *place = NULL;
 
 	for (size_t i = 0; i < DISCO_FOUND_MAX; i++) {
 		struct disco_found *f = &d->found[i];
 
 		if (!f->used) {
-			free_ = f;
+			place = f;
 			continue;
 		}
-		same_source += memcmp(&f->source, &new_->source, sizeof f->source) == 0;
 		if (f->what != new_->what || f->port != new_->port ||
 		    strcmp(f->address, new_->address) != 0)
 			continue;
 		if (f->expires < new_->expires)
 			f->expires = new_->expires;
+		f->again = f->again || now - f->since >= AGAIN;
 		return "known";
 	}
-	if (free_ == NULL || same_source >= PER_SOURCE_MOST)
+	if (count_of(d, &new_->source) >= PER_SOURCE_MOST)
 		return "too_many";
-	if (is_too_often(d, now))
+	if (is_too_often(d, &new_->source, now))
 		return "too_often";
-	*free_ = *new_;
-	report(d, free_, false);
+	if (place == NULL) {
+		place = who_gives_way(d, &new_->source);
+		disco_count("muster_discovery_heard_total", "gave_way");
+		forget(d, place);
+	}
+	new_->since = now;
+	*place = *new_;
+	report(d, place, false);
 	return "found";
 }
 

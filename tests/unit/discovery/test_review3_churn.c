@@ -122,6 +122,109 @@ DI_7_who_is_known_stays(void **state)
 	assert_int_equal(found, 0);
 }
 
+/* --- a table that forgers have filled --- */
+
+#define HOUR_MS 3600000
+
+static bool
+knows(uint16_t port)
+{
+	for (size_t i = 0; i < DISCO_FOUND_MAX; i++)
+		if (d->found[i].used && d->found[i].port == port)
+			return true;
+	return false;
+}
+
+/* As many forged announcements as the table has places, each of each sources. */
+static void
+fill(unsigned from, unsigned sources, int64_t now)
+{
+	for (unsigned i = 0; i < DISCO_FOUND_MAX; i++)
+		flood(from + i % sources, (uint16_t)(1000 + from + i), HOUR_MS, now + i);
+}
+
+static void
+DI_7_a_full_table_lets_a_new_source_in(void **state)
+{
+	int64_t now = 1000 * MINUTE;
+
+	(void)state;
+	fill(1, 64, now);
+	assert_int_equal(found, 64);
+	now += MINUTE + DISCO_SECOND;
+	flood(5000, 8485, 180000, now);
+	assert_true(knows(8485));
+	assert_int_equal(gone, 1);
+	assert_false(knows(1001)); /* the oldest */
+	assert_true(knows(1002));
+}
+
+static void
+DI_7_the_oldest_of_the_greediest_gives_way(void **state)
+{
+	int64_t now = 1000 * MINUTE;
+
+	(void)state;
+	flood(7, 8485, 180000, now); /* one that has but one, and is the oldest */
+	for (unsigned i = 0; i < 56; i++)
+		flood(100 + i / 7, (uint16_t)(2000 + i), HOUR_MS, now + 1 + i);
+	for (unsigned i = 0; i < 7; i++)
+		flood(200 + i, (uint16_t)(3000 + i), HOUR_MS, now + 60 + i);
+	now += MINUTE + DISCO_SECOND;
+	flood(104, 2100, HOUR_MS, now); /* its eighth */
+	assert_false(knows(2028)); /* its first */
+	flood(5000, 8486, 180000, now);
+	assert_true(knows(8485) && knows(8486) && knows(2100));
+	assert_false(knows(2000)); /* of those with seven the oldest */
+	assert_int_equal(gone, 2);
+}
+
+/* Made-up sources, 64 a minute, against one that goes on announcing itself. */
+static void
+DI_7_who_announces_itself_again_outlives_forgers(void **state)
+{
+	int64_t now = 1000 * MINUTE;
+
+	(void)state;
+	flood(7, 8485, 180000, now);
+	for (unsigned round = 1; round < 30; round++) {
+		now += MINUTE;
+		flood(7, 8485, 180000, now);
+		fill(64 * round, 64, now + DISCO_SECOND);
+		disco_expire(d, now + 2 * DISCO_SECOND);
+		assert_true(knows(8485));
+	}
+}
+
+static void
+DI_7_no_announcement_is_good_for_an_hour(void **state)
+{
+	int64_t now = 1000 * MINUTE;
+
+	(void)state;
+	flood(1, 1000, HOUR_MS, now);
+	disco_expire(d, now + 10 * MINUTE - 1);
+	assert_int_equal(gone, 0);
+	disco_expire(d, now + 10 * MINUTE);
+	assert_int_equal(gone, 1);
+}
+
+/* One source that announces and ends without pause uses up its own share of the minute. */
+static void
+DI_7_one_source_does_not_use_up_the_minute(void **state)
+{
+	int64_t now = 1000 * MINUTE;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		flood(1, (uint16_t)(1000 + i), 1, now + i);
+		disco_expire(d, now + i + 1000);
+	}
+	assert_int_equal(found, 8);
+	flood(7, 8485, 180000, now + 2000);
+	assert_true(knows(8485));
+}
+
 /* A proxy elsewhere asks from all of its /64 (RFC 7252 8.2); neighbours are hosts of their own. */
 static void
 DI_7_a_64_is_one_source_unless_it_is_the_links(void **state)
@@ -152,6 +255,16 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    DI_7_a_minute_later_others_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(DI_7_who_is_known_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_a_full_table_lets_a_new_source_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_the_oldest_of_the_greediest_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_who_announces_itself_again_outlives_forgers, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_no_announcement_is_good_for_an_hour, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    DI_7_one_source_does_not_use_up_the_minute, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    DI_7_a_64_is_one_source_unless_it_is_the_links, setup, teardown),
 	};
