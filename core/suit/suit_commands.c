@@ -8,6 +8,7 @@
 #define FN_SIZE sizeof(bool (*)(void *, int64_t))
 #define NEED(member) (1 + (offsetof(struct mst_suit_platform, member) / FN_SIZE))
 #define CONDITION (SUIT_CONDITION | SUIT_SHARED_OK)
+#define NOW (CONDITION | SUIT_RECALLED | SUIT_STILL)
 #define STORE (SUIT_STORES | SUIT_RIGHT)
 
 static const struct suit_command commands[] = {
@@ -29,8 +30,7 @@ static const struct suit_command commands[] = {
 	{ MST_SUIT_CMD_DEVICE, SUIT_ARG_POLICY, CONDITION, NEED(identity), suit_identity },
 	{ MST_SUIT_CMD_RUN_SEQUENCE, SUIT_ARG_SEQUENCE, SUIT_SHARED_OK, 0, NULL },
 #ifndef MUSTER_SUIT_BOOT
-	{ MST_SUIT_CMD_USE_BEFORE, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(now),
-	    suit_use_before },
+	{ MST_SUIT_CMD_USE_BEFORE, SUIT_ARG_POLICY, NOW, NEED(now), suit_use_before },
 	{ MST_SUIT_CMD_DEPENDENCY_INTEGRITY, SUIT_ARG_POLICY, CONDITION, NEED(read),
 	    suit_dependency_integrity },
 	{ MST_SUIT_CMD_IS_DEPENDENCY, SUIT_ARG_POLICY, CONDITION, 0, suit_dependency_is },
@@ -40,10 +40,8 @@ static const struct suit_command commands[] = {
 	{ MST_SUIT_CMD_FETCH, SUIT_ARG_POLICY, STORE, NEED(begin), suit_fetch },
 	{ MST_SUIT_CMD_IMAGE_NOT_MATCH, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(read),
 	    suit_image_not_match },
-	{ MST_SUIT_CMD_BATTERY, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(battery),
-	    suit_battery },
-	{ MST_SUIT_CMD_AUTHORIZED, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(authorized),
-	    suit_authorized },
+	{ MST_SUIT_CMD_BATTERY, SUIT_ARG_POLICY, NOW, NEED(battery), suit_battery },
+	{ MST_SUIT_CMD_AUTHORIZED, SUIT_ARG_POLICY, NOW, NEED(authorized), suit_authorized },
 	{ MST_SUIT_CMD_VERSION, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(version),
 	    suit_version },
 	{ MST_SUIT_CMD_WAIT, SUIT_ARG_POLICY, 0, NEED(wait), suit_wait },

@@ -171,8 +171,11 @@ perform(struct suit_act *a)
 		    pf->ctx, a->slot->handle, suit_value_int(a->code), item_at(a->m, a->argument));
 #ifndef MUSTER_SUIT_BOOT
 	if ((a->command->flags & SUIT_RECALLED) != 0) {
+		/* a permission of yesterday is none today (sheet 22, EXP) */
 		if (suit_journal_recall(a, &e))
-			return e;
+			return e == MST_OK && (a->command->flags & SUIT_STILL) != 0
+			           ? a->command->run(a)
+			           : e;
 		e = a->command->run(a);
 		suit_journal_say(a, e);
 		return e;

@@ -76,7 +76,8 @@ enum suit_command_flag {
 	SUIT_SHARED_OK = 2, /* may stand in the shared sequence */
 	SUIT_STORES = 4, /* changes what a component holds */
 	SUIT_RIGHT = 8, /* needs a right (sheet 20) */
-	SUIT_RECALLED = 16, /* what it said before a cut counts, not what it would say now */
+	SUIT_RECALLED = 16, /* what it said before a cut counts, not what it would say now, */
+	SUIT_STILL = 32, /* but where it succeeded it must do so still */
 };
 struct suit_act;
 typedef mst_err (*suit_fn)(struct suit_act *a);

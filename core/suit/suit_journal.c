@@ -34,6 +34,17 @@ write_record(struct mst_suit *s, unsigned state)
 	return pf->journal_write(pf->ctx, &s->journal);
 }
 
+/* A journal of the same manifest's update means nothing to its uninstall. */
+static bool
+is_of_procedure(const struct mst_suit *s)
+{
+	const uint8_t *p = suit_procedure_sections((enum mst_suit_procedure)s->procedure);
+
+	while (*p != 0 && *p != s->journal.section)
+		p++;
+	return *p != 0;
+}
+
 void
 suit_journal_begin(struct mst_suit *s)
 {
@@ -49,7 +60,7 @@ suit_journal_begin(struct mst_suit *s)
 		return;
 	}
 	if (pf->journal_read(pf->ctx, &s->journal) == MST_OK &&
-	    memcmp(s->journal.digest, digest, sizeof digest) == 0) {
+	    memcmp(s->journal.digest, digest, sizeof digest) == 0 && is_of_procedure(s)) {
 		s->replay = s->journal.state & DONE_MAX;
 		s->said = s->journal.state >> SAID_SHIFT;
 		s->flags |= SUIT_RESUMED | SUIT_REPLAYING;

@@ -163,7 +163,8 @@ finalise(struct mst_suit *s)
 	if ((e = all_checked(s)) != MST_OK)
 		return e;
 	for (unsigned i = 0; i < s->slots && pf->finalise != NULL; i++)
-		if ((s->slot[i].flags & SUIT_WRITTEN) != 0 &&
+		/* also what was there already: a cut may have come before this */
+		if ((s->slot[i].flags & (SUIT_WRITTEN | SUIT_WANTED)) != 0 &&
 		    (e = pf->finalise(pf->ctx, s->slot[i].handle)) != MST_OK)
 			return refuse_slot(s, i, e);
 	if ((e = make_links(s)) != MST_OK)

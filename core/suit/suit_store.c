@@ -120,7 +120,7 @@ holds_already(struct suit_act *a)
 
 /* TD 5.5.5: nothing that another manifest needs is overwritten. */
 static mst_err
-unreferenced(const struct suit_act *a)
+unreferenced(const struct suit_act *a, const struct mst_suit_slot *slot)
 {
 #ifndef MUSTER_SUIT_BOOT
 	const struct mst_suit_platform *pf = a->s->platform;
@@ -131,10 +131,11 @@ unreferenced(const struct suit_act *a)
 	if (pf->references == NULL)
 		return MST_OK;
 	suit_digest32(a->m, by);
-	e = pf->references(pf->ctx, a->slot->handle, mst_span_of(by, sizeof by), &count);
+	e = pf->references(pf->ctx, slot->handle, mst_span_of(by, sizeof by), &count);
 	return e == MST_OK && count > 0 ? MST_E_SUIT_REFERENCED : e;
 #else
 	(void)a;
+	(void)slot;
 	return MST_OK;
 #endif
 }
@@ -395,7 +396,7 @@ suit_copy(struct suit_act *a)
 		return MST_OK;
 	if (source == NULL)
 		return MST_E_SUIT_SOURCE;
-	if ((e = unreferenced(a)) != MST_OK ||
+	if ((e = unreferenced(a, a->slot)) != MST_OK ||
 	    (e = pf->info(pf->ctx, source->handle, &info)) != MST_OK)
 		return e;
 	if (info.state == MST_SUIT_HOLDS_NOTHING)
@@ -442,7 +443,7 @@ suit_write(struct suit_act *a)
 
 	if (content == NULL)
 		return MST_E_SUIT_PARAMETER_MISSING;
-	if ((e = unreferenced(a)) != MST_OK)
+	if ((e = unreferenced(a, a->slot)) != MST_OK)
 		return e;
 	/* the manifest's signature vouches for it */
 	return store_bytes(a, suit_value_string(content), true);
@@ -512,7 +513,7 @@ suit_fetch(struct suit_act *a)
 		return MST_E_SUIT_PARAMETER_MISSING;
 	if (holds_already(a))
 		return MST_OK;
-	if ((e = unreferenced(a)) != MST_OK)
+	if ((e = unreferenced(a, a->slot)) != MST_OK)
 		return e;
 	uri = suit_value_string(param);
 	/* M 8.2: integrated, in the envelope of the manifest that names it */
@@ -534,7 +535,7 @@ suit_swap(struct suit_act *a)
 		return MST_E_SUIT_PARAMETER_MISSING;
 	if (source == NULL)
 		return MST_E_SUIT_SOURCE;
-	if ((e = unreferenced(a)) != MST_OK ||
+	if ((e = unreferenced(a, a->slot)) != MST_OK || (e = unreferenced(a, source)) != MST_OK ||
 	    (e = pf->info(pf->ctx, source->handle, &info)) != MST_OK)
 		return e;
 	if (info.state == MST_SUIT_HOLDS_NOTHING)
