@@ -428,6 +428,28 @@ const struct cli_command cmd_fw[] = {
 	    "URI "
 	    "of a payload.",
 	    extract_options, run_extract },
+	{ "fw", "sign", "FILE", "sign an envelope, or MAC it",
+	    "The digest is compared with the manifest and the manifest linted before the key is "
+	    "asked. "
+	    "An HSS-LMS key counts its leaves: the count is on disk before a signature leaves, and "
+	    "a "
+	    "key file that was copied or set back is refused.",
+	    fw_sign_options, fw_sign },
+	{ "fw", "countersign", "FILE", "add another authority's or algorithm's block", NULL,
+	    fw_sign_options, fw_countersign },
+	{ "fw", "digest", "FILE", "what a signer elsewhere has to sign",
+	    "For keys that no computer with a network ever sees: fw digest --out writes the bytes "
+	    "that "
+	    "the signature covers, fw attach puts the signature in.",
+	    fw_digest_options, fw_digest },
+	{ "fw", "attach", "FILE", "put in a signature that was made elsewhere", NULL,
+	    fw_attach_options, fw_attach },
+	{ "fw", "encrypt", "IMAGE", "encrypt an image for a list of devices",
+	    "Each run makes a new key and IV. The manifest then has image-digest of both, plain "
+	    "and "
+	    "encrypted: fw create --template encrypted.",
+	    fw_encrypt_options, fw_encrypt },
+	{ "fw", "keygen", "", "make a key for all this", NULL, fw_keygen_options, fw_keygen },
 	{ "fw", "diff", "FROM TO", "how two manifests differ, command by command", NULL, NULL,
 	    run_diff },
 	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL },
