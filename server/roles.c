@@ -342,6 +342,16 @@ behind_proxy(void *arg, const struct sockaddr_in6 *from, struct datagram_path *r
 	return r->jpy != NULL && jpy_peer(r->jpy, from, real);
 }
 
+/* A device of a manufacturer that is trusted, or one of ours; who else connects gets little. */
+static bool
+knows_peer(void *arg, struct net_peer *peer)
+{
+	const struct roles *r = arg;
+	const struct trust_verdict *v = trust_judge_peer(r->trust, peer);
+
+	return v->class == TRUST_IDEVID || v->class == TRUST_LDEVID;
+}
+
 static mst_err
 listen_jpy(struct roles *r, int coaps_port)
 {
@@ -377,7 +387,9 @@ listen_coaps(struct roles *r, const struct net_route *routes, size_t count)
 		    .handshake_rate = g->coaps_handshake_rate },
 		.hide = r->c->est != NULL && r->c->est->keygen ? NULL : "skg skc",
 		.alias = behind_proxy,
-		.alias_arg = r };
+		.alias_arg = r,
+		.knows = knows_peer,
+		.knows_arg = r };
 	int port;
 	mst_err e = net_listen_coaps(r->net, &c, &port);
 

@@ -352,6 +352,8 @@ opened(void *arg, struct dtls_session *d)
 	p->leaf = SSL_get0_peer_certificate(p->ssl);
 	p->chain = SSL_get_peer_cert_chain(p->ssl); /* on a server it excludes the leaf */
 	p->own = SSL_get_certificate(p->ssl);
+	if (c->knows != NULL && !c->knows(c->knows_arg, p))
+		dtls_set_stranger(d);
 	name_session(s);
 	s->next = c->sessions;
 	if (s->next != NULL)
@@ -526,6 +528,7 @@ set_defaults(struct net_coaps_limits *l)
 {
 	static const struct net_coaps_limits d = { .sessions = 1000,
 		.per_source = 200,
+		.stranger_ms = 60000,
 		.handshakes = 200,
 		.handshakes_per_source = 32,
 		.handshake_rate = 20,
@@ -540,6 +543,9 @@ set_defaults(struct net_coaps_limits *l)
 #define DEFAULT(f) l->f = l->f > 0 ? l->f : d.f
 	DEFAULT(sessions);
 	DEFAULT(per_source);
+	DEFAULT(stranger_ms);
+	if (l->strangers_per_source <= 0)
+		l->strangers_per_source = (l->per_source + 3) / 4;
 	DEFAULT(handshakes);
 	DEFAULT(handshakes_per_source);
 	DEFAULT(handshake_rate);
@@ -589,6 +595,8 @@ net_listen_coaps(struct net *n, const struct net_coaps *o, int *port)
 	c->net = n;
 	c->loop = &n->loops[0];
 	c->limits = o->limits;
+	c->knows = o->knows;
+	c->knows_arg = o->knows_arg;
 	set_defaults(&c->limits);
 	if ((e = listener_new(n, &like, &c->ls)) != MST_OK ||
 	    (e = tls_datagrams(&like, &c->ctx)) != MST_OK)

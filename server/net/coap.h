@@ -102,6 +102,8 @@ struct coaps {
 	struct dtls *dtls;
 	struct net_coaps_limits limits;
 	char *hide;
+	bool (*knows)(void *arg, struct net_peer *peer); /* or NULL */
+	void *knows_arg;
 	size_t assembled; /* bytes in all assemblies */
 	struct coap_session *sessions;
 	struct event *sweep;

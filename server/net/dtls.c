@@ -37,7 +37,7 @@
 
 struct origin { /* a source that has returned a cookie */
 	struct origin *next;
-	long sessions, shaking;
+	long sessions, shaking, strangers;
 	long milli_tokens; /* handshakes it may begin, times 1000 */
 	int64_t at; /* ms; when that was so */
 	char name[SOURCE_TEXT];
@@ -53,7 +53,7 @@ struct dtls_session {
 	struct datagram_path path;
 	mst_span in; /* the datagram in work; taken once */
 	enum state state;
-	bool opened;
+	bool opened, stranger;
 	unsigned refs; /* the table, the layer above, frames on the stack */
 	int pins;
 	struct event timer; /* retransmission of the handshake */
@@ -410,6 +410,8 @@ end(struct dtls_session *s)
 	event_del(&s->timer);
 	d->sessions--;
 	s->origin->sessions--;
+	if (s->stranger)
+		s->origin->strangers--;
 	metric_add("muster_dtls_sessions", d->labels, -1);
 	if (s->opened)
 		d->c.closed(d->c.arg, s);
@@ -490,6 +492,46 @@ has_short_tag(const SSL *ssl)
 	return c != NULL && strstr(SSL_CIPHER_get_name(c), "CCM8") != NULL;
 }
 
+void
+dtls_set_stranger(struct dtls_session *s)
+{
+	if (!s->stranger)
+		s->origin->strangers++;
+	s->stranger = true;
+}
+
+/* The one that began first, (of NULL) of any source; NULL: none, or none older than that. */
+static struct dtls_session *
+first_stranger(const struct dtls *d, const struct origin *of, int64_t before)
+{
+	struct dtls_session *first = NULL;
+
+	for (struct dtls_session *s = d->oldest; s != NULL; s = s->newer)
+		if (s->stranger && s->state == OPEN && s->pins == 0 && s->born_ms <= before &&
+		    (of == NULL || s->origin == of) &&
+		    (first == NULL || s->born_ms < first->born_ms))
+			first = s;
+	return first;
+}
+
+static void
+stranger_ends(struct dtls_session *s)
+{
+	count(s->d, "muster_dtls_refused_total", "reason", "stranger");
+	dtls_end(s);
+}
+
+/* One stranger of its source too many: the first of them goes, perhaps itself. */
+static void
+trim_strangers(struct dtls_session *s)
+{
+	struct dtls_session *first;
+
+	if (s->stranger && s->origin->strangers > s->d->c.limits.strangers_per_source &&
+	    (first = first_stranger(s->d, s->origin, now_ms())) != NULL)
+		stranger_ends(first);
+}
+
 static void
 shaken(struct dtls_session *s)
 {
@@ -503,6 +545,7 @@ shaken(struct dtls_session *s)
 	metric_observe(
 	    "muster_dtls_handshake_seconds", s->d->labels, (double)(now_ms() - s->born_ms) / 1000);
 	s->d->c.opened(s->d->c.arg, s);
+	trim_strangers(s);
 }
 
 static void
@@ -572,13 +615,19 @@ name_peer(struct dtls_session *s)
 }
 
 /*
- * All places are taken, or (of not NULL) all of one source: whoever has been
- * silent longest goes, if for some seconds. Behind a stateless proxy all
+ * All places are taken, or (of not NULL) all of one source: the first stranger
+ * goes, or whoever has been silent longest, if for some seconds. Behind a stateless proxy all
  * pledges are one source, and who holds its places may be no pledge at all.
  */
 static bool
 make_room(struct dtls *d, const struct origin *of)
 {
+	struct dtls_session *stranger = first_stranger(d, of, now_ms() - d->c.limits.yield_ms);
+
+	if (stranger != NULL) {
+		stranger_ends(stranger);
+		return true;
+	}
 	for (struct dtls_session *s = d->oldest; s != NULL; s = s->newer)
 		if (s->state == OPEN && s->pins == 0 && (of == NULL || s->origin == of)) {
 			if (now_ms() - s->seen_ms < d->c.limits.yield_ms)
@@ -796,7 +845,11 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (s = d->oldest; s != NULL; s = newer) {
 		newer = s->newer;
-		if (s->state == OPEN && s->pins == 0 && now - s->seen_ms >= d->c.limits.idle_ms)
+		if (s->state != OPEN || s->pins != 0)
+			continue;
+		if (s->stranger && now - s->born_ms >= d->c.limits.stranger_ms)
+			stranger_ends(s);
+		else if (now - s->seen_ms >= d->c.limits.idle_ms)
 			dtls_end(s);
 	}
 	origins_sweep(d);

@@ -26,7 +26,10 @@ struct dtls_config {
 	struct net_coaps_limits limits; /* complete: no zero */
 	net_coaps_alias alias; /* or NULL */
 	void *alias_arg;
-	/* The handshake is done; whatever opened keeps is of no use after closed. */
+	/*
+	 * The handshake is done; whatever opened keeps is of no use after closed.
+	 * It may call dtls_set_stranger().
+	 */
 	void (*opened)(void *arg, struct dtls_session *s);
 	void (*received)(void *arg, struct dtls_session *s, mst_span message);
 	/* Once for each opened. The SSL lives on until dtls_release. */
@@ -50,6 +53,8 @@ size_t dtls_room(const struct dtls_session *s);
 void dtls_end(struct dtls_session *s);
 /* After closed: memory and SSL go. */
 void dtls_release(struct dtls_session *s);
+/* Nobody vouches for its certificate: it is one of few and for a while, net_coaps_limits. */
+void dtls_set_stranger(struct dtls_session *s);
 /* While pinned a session does not give way to others nor to the idle time-out. */
 void dtls_pin(struct dtls_session *s, int by);
 

@@ -127,6 +127,10 @@ const char *net_why(void);
 struct net_coaps_limits { /* zero: the default in brackets */
 	long sessions; /* [1000] DTLS associations in all */
 	long per_source; /* [200] per source (host/source.h); a stateless join proxy is one */
+	/* Of those that knows() does not know: how many, [a quarter of per_source], and how long
+	 * [60000]. Where a bound is reached they are the first to give way, however much they say.
+	 */
+	long strangers_per_source, stranger_ms;
 	long handshakes; /* [200] not yet finished, in all */
 	long handshakes_per_source; /* [32] */
 	long handshake_rate, handshake_burst; /* [20] a second per source, [100] at once */
@@ -160,6 +164,10 @@ struct net_coaps {
 	struct net_coaps_limits limits;
 	net_coaps_alias alias;
 	void *alias_arg;
+	/* Whether the certificate is of any worth here; NULL: each is. Once for a session, when it
+	 * begins; what it keeps in peer->note stays. */
+	bool (*knows)(void *arg, struct net_peer *peer);
+	void *knows_arg;
 };
 /*
  * As net_listen, for CoAP over DTLS 1.2 on one UDP port; everything of it runs

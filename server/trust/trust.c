@@ -396,7 +396,7 @@ note_new(struct trust *t, struct db *db, struct net_peer *peer, const struct mst
 }
 
 const struct trust_verdict *
-trust_judge(struct trust *t, struct net_request *rq)
+trust_judge_peer(struct trust *t, struct net_peer *peer)
 {
 	static const struct trust_verdict no_memory = { .class = TRUST_REFUSED,
 		.why = MST_E_NOMEM,
@@ -404,7 +404,6 @@ trust_judge(struct trust *t, struct net_request *rq)
 	static const struct trust_verdict no_clock = { .class = TRUST_REFUSED,
 		.why = MST_E_CLOCK,
 		.detail = "this machine's clock is before the build date" };
-	struct net_peer *peer = rq->peer;
 	struct db *db = store_reader(t->store);
 	struct mst_clock clock = clock_now();
 	struct note *n = peer->note;
@@ -424,4 +423,10 @@ trust_judge(struct trust *t, struct net_request *rq)
 	peer->note = n;
 	peer->note_free = note_free;
 	return n != NULL ? &n->verdict : &no_memory;
+}
+
+const struct trust_verdict *
+trust_judge(struct trust *t, struct net_request *rq)
+{
+	return trust_judge_peer(t, rq->peer);
 }

@@ -50,6 +50,8 @@ void trust_free(struct trust *t);
  * again at each call, so a revocation holds at once. Loop thread only. Never NULL.
  */
 const struct trust_verdict *trust_judge(struct trust *t, struct net_request *rq);
+/* The same of a connection that has not asked yet. */
+const struct trust_verdict *trust_judge_peer(struct trust *t, struct net_peer *peer);
 /* As data, for tests and other transports: the same judgement on a certificate. */
 void trust_judge_cert(struct trust *t, struct db *db, struct arena *a, X509 *leaf,
     const STACK_OF(X509) *chain, const struct mst_clock *clock, struct trust_verdict *out);
