@@ -48,6 +48,7 @@ static const struct conf_range ranges[] = {
 	{ "coaps_handshake_rate", 1, 100000 },
 	{ "jpy_connections", 1, 20000 },
 	{ "jpy_per_proxy", 1, 20000 },
+	{ "jpy_handshake_rate", 1, 100000 },
 	{ "udp_idle_ms", 100, 86400000 },
 	{ "udp_per_pledge", 1, 1000 },
 	{ "udp_per_interface", 1, 10000 },
@@ -85,7 +86,7 @@ static cfg_opt_t registrar_opts[] = { CFG_STR("listen", "0.0.0.0:8443", CFGF_NON
 	CFG_INT("coaps_sessions", 1000, CFGF_NONE), CFG_INT("coaps_per_source", 200, CFGF_NONE),
 	CFG_INT("coaps_handshake_rate", 20, CFGF_NONE), CFG_STR("jpy", NULL, CFGF_NODEFAULT),
 	CFG_INT("jpy_connections", 512, CFGF_NONE), CFG_INT("jpy_per_proxy", 200, CFGF_NONE),
-	CFG_END() };
+	CFG_INT("jpy_handshake_rate", 100, CFGF_NONE), CFG_END() };
 static cfg_opt_t profile_opts[] = { CFG_INT("days", 90, CFGF_NONE),
 	CFG_STR("ekus", "1.3.6.1.5.5.7.3.2", CFGF_NONE), CFG_STR("san", "none", CFGF_NONE),
 	CFG_BOOL("rekey", cfg_false, CFGF_NONE), CFG_END() };
@@ -264,6 +265,7 @@ read_registrar(struct reader *r, cfg_t *c)
 	g->coaps_handshake_rate = cfg_getint(c, "coaps_handshake_rate");
 	g->jpy_connections = cfg_getint(c, "jpy_connections");
 	g->jpy_per_proxy = cfg_getint(c, "jpy_per_proxy");
+	g->jpy_handshake_rate = cfg_getint(c, "jpy_handshake_rate");
 	r->out->registrar = g;
 }
 

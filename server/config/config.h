@@ -32,6 +32,7 @@ struct config_registrar {
 	long coaps_handshake_rate; /* new ones per source and second */
 	const char *jpy; /* UDP port for stateless join proxies; NULL: none */
 	long jpy_connections, jpy_per_proxy; /* pledges at once */
+	long jpy_handshake_rate; /* new sessions per stateless proxy and second */
 };
 
 struct config_profile {

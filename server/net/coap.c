@@ -533,6 +533,8 @@ set_defaults(struct net_coaps_limits *l)
 		.handshakes_per_source = 32,
 		.handshake_rate = 20,
 		.handshake_burst = 100,
+		.handshakes_per_proxy = 128,
+		.proxied_rate = 100,
 		.handshake_ms = 30000,
 		.idle_ms = 300000,
 		.yield_ms = 5000,
@@ -550,6 +552,10 @@ set_defaults(struct net_coaps_limits *l)
 	DEFAULT(handshakes_per_source);
 	DEFAULT(handshake_rate);
 	DEFAULT(handshake_burst);
+	DEFAULT(handshakes_per_proxy);
+	DEFAULT(proxied_rate);
+	if (l->proxied_burst <= 0)
+		l->proxied_burst = 5 * l->proxied_rate;
 	DEFAULT(handshake_ms);
 	DEFAULT(idle_ms);
 	DEFAULT(yield_ms);

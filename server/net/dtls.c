@@ -19,7 +19,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/metrics.h"
-#include "host/source.h"
+#include "server/net/dtls_origin.h"
 #include "server/net/net_internal.h"
 
 #define BUCKETS 1024
@@ -35,14 +35,6 @@
 #define RECORD_HEADER 13
 #define HELLO_RANDOM (RECORD_HEADER + 12 + 2)
 
-struct origin { /* a source that has returned a cookie */
-	struct origin *next;
-	long sessions, shaking, strangers;
-	long milli_tokens; /* handshakes it may begin, times 1000 */
-	int64_t at; /* ms; when that was so */
-	char name[SOURCE_TEXT];
-};
-
 enum state { SPARE, SHAKING, OPEN, DEAD };
 
 struct dtls_session {
@@ -53,7 +45,7 @@ struct dtls_session {
 	struct datagram_path path;
 	mst_span in; /* the datagram in work; taken once */
 	enum state state;
-	bool opened, stranger;
+	bool opened, stranger, proxied;
 	unsigned refs; /* the table, the layer above, frames on the stack */
 	int pins;
 	struct event timer; /* retransmission of the handshake */
@@ -74,7 +66,7 @@ struct dtls {
 	struct event *readable, *sweep;
 	struct dtls_session *spare; /* has an SSL that listens */
 	struct dtls_session *buckets[BUCKETS], *oldest, *newest;
-	struct origin *origins[BUCKETS];
+	struct origins origins;
 	long sessions, shaking;
 	uint8_t secrets[2][32]; /* the present one, the former one */
 	int64_t secret_at;
@@ -284,67 +276,6 @@ list_append(struct dtls_session *s)
 	s->newer = NULL;
 	*(d->newest != NULL ? &d->newest->newer : &d->oldest) = s;
 	d->newest = s;
-}
-
-static struct origin **
-origin_at(struct dtls *d, const char *source)
-{
-	struct origin **at = &d->origins[hash(source, strlen(source), 2166136261U) % BUCKETS];
-
-	while (*at != NULL && strcmp((*at)->name, source) != 0)
-		at = &(*at)->next;
-	return at;
-}
-
-static long
-tokens_most(const struct dtls *d)
-{
-	return d->c.limits.handshake_burst * 1000;
-}
-
-static void
-refill(const struct dtls *d, struct origin *o, int64_t now)
-{
-	int64_t more = (now - o->at) * d->c.limits.handshake_rate; /* per second: milli per ms */
-
-	o->milli_tokens =
-	    more > tokens_most(d) - o->milli_tokens ? tokens_most(d) : o->milli_tokens + (long)more;
-	o->at = now;
-}
-
-static struct origin *
-origin_get(struct dtls *d, const char *source)
-{
-	struct origin **at = origin_at(d, source), *o = *at;
-	int64_t now = now_ms();
-
-	if (o == NULL) {
-		if ((o = calloc(1, sizeof *o)) == NULL)
-			return NULL;
-		snprintf(o->name, sizeof o->name, "%s", source);
-		o->milli_tokens = tokens_most(d);
-		o->at = now;
-		*at = o;
-	}
-	refill(d, o, now);
-	return o;
-}
-
-static void
-origins_sweep(struct dtls *d)
-{
-	int64_t now = now_ms();
-
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct origin **at = &d->origins[i], *o; (o = *at) != NULL;) {
-			refill(d, o, now);
-			if (o->sessions == 0 && o->milli_tokens >= tokens_most(d)) {
-				*at = o->next;
-				free(o);
-			} else {
-				at = &o->next;
-			}
-		}
 }
 
 /* --- sessions --- */
@@ -606,8 +537,7 @@ name_peer(struct dtls_session *s)
 	struct datagram_path real = s->path;
 	struct sockaddr_in6 own = { .sin6_family = AF_INET6 };
 
-	if (d->c.alias != NULL)
-		(void)d->c.alias(d->c.alias_arg, &s->path.peer, &real);
+	s->proxied = d->c.alias != NULL && d->c.alias(d->c.alias_arg, &s->path.peer, &real);
 	own.sin6_addr = real.local;
 	datagram_text(&real.peer, s->address);
 	datagram_host(&real.peer, s->source);
@@ -664,13 +594,13 @@ admit(struct dtls *d, struct dtls_session *s)
 	struct origin *o;
 
 	/* First what is its own: whoever is refused for that costs nobody else a place. */
-	if ((o = origin_get(d, s->counted)) == NULL)
+	if ((o = origin_get(&d->origins, s->counted, s->proxied, now_ms())) == NULL)
 		return "memory";
 	if (o->milli_tokens < 1000)
 		return "handshake_rate";
 	if (o->sessions >= l->per_source && !make_room(d, o))
 		return "sessions_per_source";
-	if (o->shaking >= l->handshakes_per_source && !make_room_shaking(d, o))
+	if (o->shaking >= o->most_shaking && !make_room_shaking(d, o))
 		return "handshakes_per_source";
 	if (d->shaking >= l->handshakes && !make_room_shaking(d, NULL))
 		return "handshakes";
@@ -852,7 +782,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 		else if (now - s->seen_ms >= d->c.limits.idle_ms)
 			dtls_end(s);
 	}
-	origins_sweep(d);
+	origins_sweep(&d->origins, now);
 	if (clock_mono() - d->secret_at >= SECRET_S)
 		(void)renew_secret(d); /* else the old one serves on */
 }
@@ -891,6 +821,7 @@ dtls_open(const struct dtls_config *c, struct event_base *base, struct dtls **ou
 	if (d == NULL)
 		return e;
 	d->c = *c;
+	d->origins.limits = &d->c.limits;
 	d->base = base;
 	d->fd = -1;
 	snprintf(d->labels, sizeof d->labels, "listener=\"%.60s\"", c->name);
@@ -922,15 +853,9 @@ dtls_end_all(struct dtls *d)
 void
 dtls_free(struct dtls *d)
 {
-	struct origin *o;
-
 	if (d->spare != NULL)
 		unref(d->spare);
-	for (size_t i = 0; i < BUCKETS; i++)
-		while ((o = d->origins[i]) != NULL) {
-			d->origins[i] = o->next;
-			free(o);
-		}
+	origins_free(&d->origins);
 	if (d->readable != NULL)
 		event_free(d->readable);
 	if (d->sweep != NULL)

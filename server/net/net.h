@@ -134,6 +134,9 @@ struct net_coaps_limits { /* zero: the default in brackets */
 	long handshakes; /* [200] not yet finished, in all */
 	long handshakes_per_source; /* [32] */
 	long handshake_rate, handshake_burst; /* [20] a second per source, [100] at once */
+	/* All pledges of a stateless join proxy are one source; these are its instead. */
+	long handshakes_per_proxy; /* [128] */
+	long proxied_rate, proxied_burst; /* [100], [five times the rate] */
 	long handshake_ms; /* [30000] */
 	long idle_ms; /* [300000] */
 	long yield_ms; /* [5000] so long silent, a session gives way where a bound is reached */

@@ -329,6 +329,72 @@ static const struct limit limits_rows[] = {
 	    "handshake_rate", 4 },
 };
 
+static bool
+behind_a_proxy(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
+{
+	(void)arg;
+	real->peer = *from;
+	inet_pton(AF_INET6, "fe80::7", &real->peer.sin6_addr);
+	real->peer.sin6_port = htons(7777);
+	return true;
+}
+
+/* Pledges of one stateless proxy may begin more than a source of their own could. */
+static void
+jpu2_a_proxy_begins_more_than_a_source(void **state)
+{
+	struct net_coaps o = { .limits = { .handshake_rate = 1,
+		                   .handshake_burst = 2,
+		                   .proxied_rate = 1,
+		                   .proxied_burst = 4 } };
+	const struct coap_client_options brief = { .patience_ms = 200 };
+	struct coap_client c[5];
+	struct coap_world w;
+
+	(void)state;
+	for (int proxied = 0; proxied < 2; proxied++) {
+		int good = proxied ? 4 : 2;
+
+		o.alias = proxied ? behind_a_proxy : NULL;
+		coap_world_open(&w, &o);
+		for (int i = 0; i < good; i++)
+			coap_client_open(&c[i], w.port, NULL);
+		assert_false(coap_client_try(&c[good], w.port, &brief));
+		for (int i = 0; i < good; i++)
+			coap_client_close(&c[i]);
+		coap_world_stop(&w);
+	}
+}
+
+/* What is refused to the pledges behind it is not refused to others of its address. */
+static bool
+all_but_two_are_proxied(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
+{
+	unsigned *n = arg;
+
+	real->peer = *from;
+	return ++*n > 2;
+}
+
+static void
+jpu2_a_proxy_is_counted_apart_from_its_address(void **state)
+{
+	unsigned n = 0;
+	struct net_coaps o = { .alias = all_but_two_are_proxied,
+		.alias_arg = &n,
+		.limits = { .handshake_rate = 1, .handshake_burst = 2, .proxied_rate = 1 } };
+	struct coap_client c[4];
+	struct coap_world w;
+
+	(void)state;
+	coap_world_open(&w, &o);
+	for (int i = 0; i < 4; i++)
+		coap_client_open(&c[i], w.port, NULL);
+	for (int i = 0; i < 4; i++)
+		coap_client_close(&c[i]);
+	coap_world_stop(&w);
+}
+
 static void
 one_limit(void **state)
 {
@@ -382,16 +448,6 @@ handshakes_end(void **state)
 	wait_handshakes("failed", before + 1);
 	coap_client_close(&c);
 	coap_world_stop(&w);
-}
-
-static bool
-behind_a_proxy(void *arg, const struct sockaddr_in6 *from, struct datagram_path *real)
-{
-	(void)arg;
-	real->peer = *from;
-	inet_pton(AF_INET6, "fe80::7", &real->peer.sin6_addr);
-	real->peer.sin6_port = htons(7777);
-	return true;
 }
 
 /* Each client is another host of a /64; arg is where it came to. */
@@ -492,6 +548,8 @@ main(void)
 		cmocka_unit_test(handshakes_end),
 		cmocka_unit_test(tls9_sessions_of_a_64),
 		cmocka_unit_test(jpu2_a_proxys_pledge_bears_its_name),
+		cmocka_unit_test(jpu2_a_proxy_begins_more_than_a_source),
+		cmocka_unit_test(jpu2_a_proxy_is_counted_apart_from_its_address),
 		cmocka_unit_test(rsa_certificate_is_refused_at_start),
 	};
 	static struct CMUnitTest tests[COUNT(limits_rows) + COUNT(single)];
