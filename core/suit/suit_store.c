@@ -523,12 +523,60 @@ suit_fetch(struct suit_act *a)
 	return uri.ptr[0] == '#' ? MST_E_SUIT_FETCH : fetch_stream(a, uri);
 }
 
+/* Eight bytes that tell one content from another; never 0. */
+static mst_err
+fingerprint(struct suit_act *a, struct mst_suit_slot *slot, uint64_t *out)
+{
+	const struct mst_suit_platform *pf = a->s->platform;
+	struct mst_suit_slot *own = a->slot;
+	struct mst_suit_component_info info;
+	uint8_t store[32];
+	struct mst_buf h = MST_BUF(store);
+	mst_err e;
+
+	if ((e = pf->info(pf->ctx, slot->handle, &info)) != MST_OK)
+		return e;
+	a->slot = slot;
+	e = suit_hash(
+	    a, PROOF, info.state == MST_SUIT_HOLDS_UNSIZED ? info.capacity : info.size, &h);
+	a->slot = own;
+	*out = 0;
+	for (unsigned i = 0; i < 8; i++)
+		*out = *out << 8 | store[i];
+	*out |= 1;
+	return e;
+}
+
+/*
+ * M 6.3.1: swap is not repeatable. Before it the journal learns what the source
+ * held; where the target holds that after a cut, it was done. In between the
+ * platform completes what it began.
+ */
+static mst_err
+is_swapped(struct suit_act *a, struct mst_suit_slot *source, bool *done)
+{
+	uint64_t before = a->s->journal.offset, now, there;
+	mst_err e;
+
+	*done = false;
+	if ((a->s->flags & SUIT_NO_JOURNAL) != 0)
+		return MST_OK;
+	if ((e = fingerprint(a, source, &now)) != MST_OK)
+		return e;
+	if (before == 0)
+		return suit_journal_progress(a, now);
+	if ((e = fingerprint(a, a->slot, &there)) == MST_OK)
+		*done = now != before && there == before;
+	return e;
+}
+
 mst_err
 suit_swap(struct suit_act *a)
 {
 	const struct mst_suit_platform *pf = a->s->platform;
 	struct mst_suit_slot *source = source_of(a);
 	struct mst_suit_component_info info;
+	bool done;
 	mst_err e;
 
 	if (suit_param(a, MST_SUIT_PARAM_SOURCE) == NULL)
@@ -538,10 +586,14 @@ suit_swap(struct suit_act *a)
 	if ((e = unreferenced(a, a->slot)) != MST_OK || (e = unreferenced(a, source)) != MST_OK ||
 	    (e = pf->info(pf->ctx, source->handle, &info)) != MST_OK)
 		return e;
-	if (info.state == MST_SUIT_HOLDS_NOTHING)
+	if (info.state == MST_SUIT_HOLDS_NOTHING && a->s->journal.offset == 0)
 		return MST_E_SUIT_SOURCE;
+	if ((e = is_swapped(a, source, &done)) != MST_OK)
+		return e;
 	suit_written(a);
-	return pf->swap(pf->ctx, a->slot->handle, source->handle);
+	if (done)
+		a->how = MST_SUIT_RESUMED;
+	return done ? MST_OK : pf->swap(pf->ctx, a->slot->handle, source->handle);
 }
 #endif
 

@@ -281,7 +281,7 @@ struct mst_suit_journal {
 	uint32_t command; /* offset in it of the directive that was begun last */
 	uint32_t component; /* its index */
 	uint32_t state; /* the processor's own: how many are done, and what conditions said */
-	uint64_t offset; /* payload bytes of the directive that are durable */
+	uint64_t offset; /* payload bytes of the directive that are durable; of swap: its own */
 };
 
 struct mst_suit_event;
@@ -319,7 +319,8 @@ struct mst_suit_platform {
 	/* Make what was written so far survive a cut: called before the journal says so. NULL:
 	 * write does. */
 	mst_err (*sync)(void *ctx, mst_suit_handle c);
-	/* Exchange the contents; begun again after a cut it completes (sheet 10: resumable). */
+	/* Exchange the contents. After a cut in its middle it is called again and completes it; one
+	 * that was complete is not repeated: the processor sees that by what both hold. */
 	mst_err (*swap)(void *ctx, mst_suit_handle a, mst_suit_handle b);
 	/* All sections of an update succeeded, and the content was checked: the component may now
 	 * be marked valid. NULL: nothing to mark. */

@@ -4,6 +4,8 @@
 
 #include "unit/suit/support_device.h"
 
+static uint8_t pool[DEVICE_COMPONENTS][DEVICE_BYTES];
+
 /* A call that changes something begins. */
 static mst_err
 change(struct device *d)
@@ -125,16 +127,16 @@ static mst_err
 dev_swap(void *ctx, mst_suit_handle a, mst_suit_handle b)
 {
 	struct device_component *x = at(ctx, a), *y = at(ctx, b);
-	static uint8_t bytes[DEVICE_BYTES];
+	uint8_t *bytes;
 	size_t size = x->size;
 	int holds = x->holds;
 	mst_err e = change(ctx);
 
 	if (e != MST_OK)
 		return e;
-	memcpy(bytes, x->bytes, sizeof bytes);
-	memcpy(x->bytes, y->bytes, sizeof bytes);
-	memcpy(y->bytes, bytes, sizeof bytes);
+	bytes = x->bytes;
+	x->bytes = y->bytes;
+	y->bytes = bytes;
 	x->size = y->size;
 	y->size = size;
 	x->holds = y->holds;
@@ -436,6 +438,7 @@ device_component(struct device *d, mst_span id, size_t capacity)
 		abort();
 	memcpy(k->id, id.ptr, id.len);
 	k->id_len = id.len;
+	k->bytes = pool[d->components];
 	k->capacity = capacity;
 	return d->components++;
 }

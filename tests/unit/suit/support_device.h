@@ -20,7 +20,7 @@
 struct device_component {
 	uint8_t id[128];
 	size_t id_len;
-	uint8_t bytes[DEVICE_BYTES];
+	uint8_t *bytes; /* DEVICE_BYTES, of a pool that all devices share */
 	size_t size, capacity;
 	int holds; /* 0 nothing, 1 size bytes, 2 unsized */
 	bool open, valid;
