@@ -20,9 +20,14 @@
 static const char *const kept[] = { "EC", "RSA", "RSA-PSS", "ED25519", "ED448", "X25519", "HMAC",
 	"HKDF", "TLS1-PRF" };
 
-/* What TLS 1.2 and 1.3, DTLS with CCM_8 and the stateless proxy's header (SIV) run on. */
-static const char *const kept_ciphers[] = { "AES-128-GCM", "AES-256-GCM", "AES-128-CCM",
-	"AES-256-CCM", "AES-128-CTR", "AES-256-CTR", "AES-128-SIV", "ChaCha20-Poly1305" };
+/*
+ * What TLS 1.2 and 1.3, DTLS with CCM_8 and the stateless proxy's header (SIV)
+ * run on; and CBC, for modules of tokens that are made of this same OpenSSL:
+ * SoftHSM keeps its objects under AES-256-CBC of the PIN.
+ */
+static const char *const kept_ciphers[] = { "AES-256-CBC", "AES-128-GCM", "AES-256-GCM",
+	"AES-128-CCM", "AES-256-CCM", "AES-128-CTR", "AES-256-CTR", "AES-128-SIV",
+	"ChaCha20-Poly1305" };
 /* SHA-1 names keys (RFC 5280 4.2.1.2), SHAKE256 is within Ed448. */
 static const char *const kept_digests[] = { "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512",
 	"SHAKE-256" };
