@@ -274,6 +274,13 @@ answer_body(struct coap_exchange *x, unsigned code, long format, mst_span body)
 	p.format = format;
 	p.block1 = x->block1;
 	p.block1.more = false;
+	/*
+	 * RFC 7959 2.4 wants an ETag of what GET returns while it changes. One in the
+	 * answer to a POST would be about what a GET of the resource returns (RFC 7252
+	 * 5.5.3, 5.10.6.1), and there is none; 7959 3.3 has none in its pieces either.
+	 * They all come from the answer that is kept (est.md M2), and 2.4 lets an
+	 * endpoint fetch one of a resource at a time.
+	 */
 	if (x->get) {
 		if (EVP_Digest(body.ptr, body.len, digest, NULL, EVP_sha256(), NULL) == 1)
 			p.etag = digest;

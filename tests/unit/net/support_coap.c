@@ -399,13 +399,8 @@ long
 coap_number(const struct coap_got *g, unsigned option)
 {
 	const struct coap_opt *o = find_option(g, option);
-	long n = 0;
 
-	if (o == NULL)
-		return -1;
-	for (size_t i = 0; i < o->value.len; i++)
-		n = n << 8 | o->value.ptr[i];
-	return n;
+	return o != NULL ? (long)mst_coap_uint(o->value) : -1;
 }
 
 struct mst_coap_block

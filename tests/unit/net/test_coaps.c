@@ -589,6 +589,45 @@ m2_block1_then_block2(void **state)
 	coap_client_close(&c);
 }
 
+/*
+ * No GET returns what a POST was answered with, so an ETag would say something
+ * untrue (RFC 7252 5.10.6.1); those of GET have one in each piece (RFC 7959 2.4).
+ */
+static void
+rfc7252_5_10_6_1_pieces_of_a_post_have_no_etag(void **state)
+{
+	struct coap_ask post = COAP_ASK_POST(SEN, 286, MST_NONE);
+	struct coap_ask get = COAP_ASK_GET(COAP_EST "/crts");
+	struct coap_client c;
+	struct coap_got g;
+	unsigned pieces = 0;
+
+	(void)state;
+	coap_client_open(&c, shared.port, NULL);
+	assert_int_equal(send_block(&c, SEN, 1000, 0, 6, &g), COAP_CHANGED);
+	assert_int_equal(coap_number(&g, MST_COAP_ETAG), -1);
+	for (uint32_t num = 0; num == 0 || coap_block_of(&g, MST_COAP_BLOCK2).more; num++) {
+		post.block2 = raw_block(num, 0, 4);
+		if (num == 0) { /* once more, with smaller pieces */
+			post.payload = mst_span_of(body, 1000);
+			post.format = 286;
+		}
+		coap_ask(&c, &post, &g);
+		assert_int_equal(g.m.code, COAP_CHANGED);
+		assert_int_equal(coap_number(&g, MST_COAP_ETAG), -1);
+		post.payload = MST_NONE;
+		pieces++;
+	}
+	assert_int_equal(pieces, 4);
+	for (uint32_t num = 0; num == 0 || coap_block_of(&g, MST_COAP_BLOCK2).more; num++) {
+		get.block2 = raw_block(num, 0, 4);
+		coap_ask(&c, &get, &g);
+		assert_int_equal(g.m.code, COAP_CONTENT);
+		assert_int_not_equal(coap_number(&g, MST_COAP_ETAG), -1);
+	}
+	coap_client_close(&c);
+}
+
 struct sequence {
 	const char *name;
 	struct {
@@ -879,6 +918,7 @@ main(void)
 		cmocka_unit_test(co4_default_block_and_size2),
 		cmocka_unit_test(small_fragments_make_small_blocks),
 		cmocka_unit_test(m2_block1_then_block2),
+		cmocka_unit_test(rfc7252_5_10_6_1_pieces_of_a_post_have_no_etag),
 		cmocka_unit_test(co4_another_request_does_not_continue),
 		cmocka_unit_test(co4_a_block_of_wrong_length_is_400),
 		cmocka_unit_test(co4_cap_is_413_with_hints),
