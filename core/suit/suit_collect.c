@@ -85,12 +85,20 @@ void
 mst_suit_collect(struct mst_suit_collector *c, const struct mst_suit_event *ev)
 {
 	bool failed = ev->result != MST_OK;
+	mst_span inner = c->failure;
 
 	c->pending = ev->how == MST_SUIT_PENDING;
 	if (failed)
 		c->failure = MST_NONE;
 	if (failed || c->pending || (ev->policy & RECORD_SUCCESS) != 0)
 		put_event(c, ev);
+	/* process-dependency passes on what failed within (TD 5.5.2): that one tells more */
+	if (failed && ev->result == c->failed && ev->depth < c->depth)
+		c->failure = inner;
+	else if (failed) {
+		c->failed = ev->result;
+		c->depth = ev->depth;
+	}
 	if ((ev->policy & (failed ? SYSINFO_FAILURE : SYSINFO_SUCCESS)) != 0)
 		put_claims(c, ev);
 }

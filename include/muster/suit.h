@@ -618,6 +618,8 @@ struct mst_suit_collector {
 	void *ctx;
 	mst_span failure; /* the record of the last command that failed; in store */
 	bool pending; /* the last event was "pending" */
+	mst_err failed; /* the collector's own: of failure */
+	uint8_t depth;
 };
 void mst_suit_collect(struct mst_suit_collector *c, const struct mst_suit_event *event);
 
