@@ -40,7 +40,7 @@ enum mst_nor_kind {
 	MST_NOR_ECC = 1,
 };
 
-/* A bit that does not follow: reads as value whatever is done. */
+/* Bits that do not follow: whatever is written or erased there, they become value. */
 struct mst_nor_stuck {
 	uint32_t at;
 	uint8_t mask; /* 0: none */

@@ -19,7 +19,8 @@ const char *
 scenario_name(enum scenario s)
 {
 	static const char *const names[SCENARIOS] = { "update", "revert by crash",
-		"revert by health", "two updates", "counter", "journal", "references" };
+		"revert by health", "two updates", "counter", "journal", "references",
+		"damaged image" };
 
 	return names[s];
 }
@@ -131,7 +132,7 @@ intact(const struct device *d, unsigned slot, uint64_t number)
 }
 
 static void
-check_counter(struct session *b, uint64_t booted)
+check_counter(struct session *b, uint64_t booted, bool confirmed)
 {
 	struct device_world *w = b->w;
 	struct mst_slot_image old;
@@ -153,6 +154,8 @@ check_counter(struct session *b, uint64_t booted)
 		breach(b, "the counter is a number that was never confirmed");
 	if (w->did && n != w->next)
 		breach(b, "the counter lost a confirmation");
+	if (confirmed && booted == w->next && n != w->next)
+		breach(b, "the counter stays behind the confirmation");
 	if (n == w->next && booted != w->next)
 		breach(b, "the counter advanced and the old image boots");
 	judged = mst_slots_judge(&b->s, &old);
@@ -190,7 +193,7 @@ check_boot(struct session *b, const struct mst_boot *boot)
 		break;
 	case MST_BOOT_FALLBACK: breach(b, "a fallback, though nothing is bad"); break;
 	}
-	check_counter(b, number);
+	check_counter(b, number, boot->kind == MST_BOOT_CONFIRMED);
 }
 
 /* A call was refused: right only if the power went, or the flash is bad. */
@@ -233,6 +236,28 @@ write_image(struct session *b, const struct mst_slot_image *image, unsigned slot
 	return !refused(b, mst_slot_writer_end(&writer), "the writer's end is refused");
 }
 
+/* What arrived is not what was signed: the journal goes, and all of it comes again. */
+static bool
+start_over(struct session *b)
+{
+	b->w->journalled = 0;
+	return !refused(b, mst_slots_journal_clear(&b->s), "clearing the journal is refused");
+}
+
+/* Once, a byte in the slot is not as signed: it must not be staged. */
+static bool
+damage(struct session *b, const struct mst_slot_image *image, unsigned slot)
+{
+	struct device *d = b->d;
+	size_t at = (size_t)d->config.slot[slot].first * d->nor.flash.sector_size + 1000;
+
+	d->memory[at] = (uint8_t)(image_bytes(image->number)[1000] ^ 0x10);
+	b->w->damaged = true;
+	if (mst_slots_stage(&b->s, image, verify, b) == MST_OK)
+		breach(b, "a damaged image was staged");
+	return start_over(b);
+}
+
 static bool
 install(struct session *b, unsigned running)
 {
@@ -242,11 +267,11 @@ install(struct session *b, unsigned running)
 	unsigned slot = MST_SLOT_NONE;
 	uint64_t due = w->journalled;
 	bool resume = false;
+	mst_err e;
 
 	image_of(w->next, &image);
 	if (b->s.boot.state == MST_SLOT_STAGED) {
-		if (w->journalled != 0)
-			breach(b, "staged, and nobody asked for it");
+		w->journalled = 0; /* the install is over, and its journal */
 	} else {
 		w->journalled = 0;
 		if (refused(b, mst_slots_begin(&b->s, running, &image, &slot, &resume),
@@ -262,9 +287,15 @@ install(struct session *b, unsigned running)
 		w->journalled = mst_slot_resume_at(&b->s, slot, j.offset);
 		if (!write_image(b, &image, slot, w->journalled))
 			return false;
-		w->journalled = 0;
-		if (refused(b, mst_slots_stage(&b->s, &image, verify, b), "stage is refused"))
+		if (w->scenario == DAMAGED && !w->damaged)
+			return damage(b, &image, slot);
+		e = mst_slots_stage(&b->s, &image, verify, b);
+		/* a cut came before the journal of the damaged image was cleared */
+		if (e == MST_E_SLOT_MISMATCH && w->damaged && resume)
+			return start_over(b);
+		if (refused(b, e, "stage is refused"))
 			return false;
+		w->journalled = 0;
 	}
 	w->armed++;
 	return !refused(b, mst_slots_arm(&b->s, 1), "arm is refused");
@@ -293,7 +324,7 @@ confirm(struct session *b, unsigned running)
 	if (refused(b, mst_slots_confirm(&b->s, running), "the confirmation is refused"))
 		return;
 	b->w->did = true;
-	check_counter(b, b->w->next);
+	check_counter(b, b->w->next, true);
 	finished(b);
 }
 
@@ -408,6 +439,7 @@ act(struct session *b, const struct mst_boot *boot)
 	case REVERT_CRASH:
 	case REVERT_HEALTH:
 	case TWICE:
+	case DAMAGED:
 	case SCENARIOS: firmware(b, boot); break;
 	case COUNTER: count_on(b); break;
 	case JOURNAL: journal_on(b); break;

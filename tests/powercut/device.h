@@ -18,6 +18,7 @@ enum scenario {
 	COUNTER, /* numbers of a root that has no slot */
 	JOURNAL, /* a long journal, then its end */
 	REFERENCES, /* link and unlink */
+	DAMAGED, /* what was written is not the image: it is not staged, then UPDATE */
 	SCENARIOS,
 };
 
@@ -59,6 +60,7 @@ struct device_world {
 	unsigned linked; /* of REFERENCES: steps that were answered */
 	unsigned armed, trials, crashes; /* calls; boots on trial */
 	bool may, did; /* confirm of next was called; was answered with MST_OK */
+	bool damaged; /* it was, once */
 	bool tolerant; /* the flash is bad: refusals are right, broken promises are not */
 	bool done;
 	const char *broken;

@@ -20,13 +20,14 @@ size_of(const struct mst_nor *n)
 	return (uint64_t)n->flash.sectors * n->flash.sector_size;
 }
 
+/* A bit that does not follow the operation on these bytes. What it held before stays. */
 static void
-stick(struct mst_nor *n)
+stick(struct mst_nor *n, uint64_t at, size_t len)
 {
 	for (unsigned i = 0; i < MST_NOR_STUCK; i++) {
 		const struct mst_nor_stuck *s = &n->stuck[i];
 
-		if (s->mask != 0)
+		if (s->mask != 0 && s->at >= at && s->at < at + len)
 			n->memory[s->at] =
 			    (uint8_t)((n->memory[s->at] & ~s->mask) | (s->value & s->mask));
 	}
@@ -185,13 +186,20 @@ due(struct mst_nor *n, const char *what, uint64_t at, size_t len)
 	return true;
 }
 
+/* Erased, as far as the flash can be. */
 static bool
-erased(const struct mst_nor *n, uint64_t at, size_t len)
+erased(struct mst_nor *n, uint64_t at, size_t len)
 {
 	const uint8_t *p = n->memory + at;
 
 	/* all bytes equal the first, and that one is erased */
-	return p[0] == n->flash.erased && memcmp(p, p + 1, len - 1) == 0;
+	if (p[0] == n->flash.erased && memcmp(p, p + 1, len - 1) == 0)
+		return true;
+	for (unsigned i = 0; i < MST_NOR_STUCK; i++) {
+		if (n->stuck[i].mask != 0 && n->stuck[i].at >= at && n->stuck[i].at < at + len)
+			return true;
+	}
+	return false;
 }
 
 static mst_err
@@ -212,16 +220,16 @@ nor_write(void *ctx, uint64_t at, mst_span bytes)
 		n->breaches++;
 	if (due(n, "write", at, bytes.len)) {
 		tear_write(n, at, bytes, n->tear, seed);
-		stick(n);
+		stick(n, at, bytes.len);
 		return MST_E_SLOT_FLASH;
 	}
 	if ((at / size) < 64 && (n->bad_write >> (at / size) & 1) != 0) {
 		tear_write(n, at, bytes, MST_TEAR_BITS, seed);
-		stick(n);
+		stick(n, at, bytes.len);
 		return MST_E_SLOT_FLASH;
 	}
 	write_all(n, at, bytes);
-	stick(n);
+	stick(n, at, bytes.len);
 	return MST_OK;
 }
 
@@ -240,13 +248,13 @@ nor_erase(void *ctx, uint32_t sector)
 	}
 	if (due(n, "erase", at, n->flash.sector_size)) {
 		tear_erase(n, at, n->tear, seed);
-		stick(n);
+		stick(n, at, n->flash.sector_size);
 		return MST_E_SLOT_FLASH;
 	}
 	if (sector < 64 && (n->bad_erase >> sector & 1) != 0)
 		return MST_E_SLOT_FLASH;
 	tear_erase(n, at, MST_TEAR_ALL, seed);
-	stick(n);
+	stick(n, at, n->flash.sector_size);
 	return MST_OK;
 }
 
