@@ -109,6 +109,13 @@ send_voucher(struct net_request *rq, enum masa_mode mode)
 	    NULL, 0);
 }
 
+void
+site_good_masa(struct net_request *rq, void *arg)
+{
+	(void)arg;
+	send_voucher(rq, MASA_GOOD);
+}
+
 static void
 send_late(void *arg)
 {

@@ -86,6 +86,8 @@ void site_stop(void);
 /* Daemon down and up again, same database, same ports' roles. */
 void site_restart(void);
 void site_put_maker(struct manufacturer *m);
+/* A route of another MASA, which always answers and counts nothing. */
+void site_good_masa(struct net_request *rq, void *arg);
 void site_write(store_job job, void *arg);
 
 /* A device nobody has seen, and its serial number. */
