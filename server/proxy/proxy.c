@@ -17,14 +17,15 @@
 #include <event2/listener.h>
 #include <event2/util.h>
 
+#include "host/clock.h"
 #include "host/dnssd/dnssd.h"
 #include "host/log.h"
 #include "host/metrics.h"
 #include "host/source.h"
+#include "server/proxy/known.h"
 
 #define QUEUE_BYTES (64u << 10) /* read but not yet written, one way; then reading pauses */
 #define CONNECT_S 10
-#define REGISTRARS_MOST 8 /* addresses known at a time */
 
 struct circuit;
 
@@ -41,14 +42,16 @@ struct circuit {
 	struct circuit *next, **at;
 	struct side pledge, registrar;
 	struct event *idle;
-	size_t tried; /* addresses of the registrar */
+	bool tried[PROXY_KNOWN]; /* addresses of registrars, by their places */
+	size_t trying;
 	bool connected;
 	char counted[SOURCE_TEXT]; /* whom limits count it for */
 };
 
 struct address {
 	struct sockaddr_storage at;
-	socklen_t len;
+	socklen_t len; /* 0: the place is free */
+	int64_t good_us, bad_us; /* when a connection was made, or was not; 0: never */
 };
 
 struct proxy {
@@ -59,8 +62,7 @@ struct proxy {
 	struct circuit *circuits;
 	long count;
 	/* A registrar may be announced with addresses on which it does not listen: each in turn. */
-	struct address registrars[REGISTRARS_MOST];
-	size_t registrar_count;
+	struct address registrars[PROXY_KNOWN];
 	struct dnssd *browser, *announcer;
 };
 
@@ -153,19 +155,46 @@ on_written(struct bufferevent *bev, void *arg)
 		bufferevent_enable(to->other->bev, EV_READ);
 }
 
-/* The next address of the registrar; false when all were tried. */
+/* The one that worked last is first, the one that failed last is last. */
+static bool
+is_before(const struct address *a, const struct address *b)
+{
+	bool good = a->good_us > a->bad_us, other = b->good_us > b->bad_us;
+
+	if (good != other)
+		return good;
+	return good ? a->good_us > b->good_us : a->bad_us < b->bad_us;
+}
+
+static struct address *
+best_untried(struct circuit *c)
+{
+	struct address *best = NULL;
+
+	for (size_t i = 0; i < PROXY_KNOWN; i++) {
+		struct address *a = &c->proxy->registrars[i];
+
+		if (a->len == 0 || c->tried[i] || (best != NULL && !is_before(a, best)))
+			continue;
+		best = a;
+		c->trying = i;
+	}
+	return best;
+}
+
+/* The next address of a registrar; false when all were tried. */
 static bool
 dial(struct circuit *c)
 {
-	struct proxy *p = c->proxy;
+	struct address *a;
 
-	while (c->tried < p->registrar_count) {
-		struct address *a = &p->registrars[c->tried++];
-
+	while ((a = best_untried(c)) != NULL) {
+		c->tried[c->trying] = true;
 		bufferevent_enable(c->registrar.bev, EV_READ | EV_WRITE);
 		if (bufferevent_socket_connect(
 		        c->registrar.bev, (struct sockaddr *)&a->at, (int)a->len) == 0)
 			return true;
+		a->bad_us = clock_mono_us();
 	}
 	log_line(LOG_WARNING_, "the registrar cannot be reached: %s",
 	    evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
@@ -175,19 +204,15 @@ dial(struct circuit *c)
 static void
 on_connect(struct circuit *c, short what)
 {
-	struct proxy *p = c->proxy;
+	struct address *a = &c->proxy->registrars[c->trying];
 	evutil_socket_t fd = bufferevent_getfd(c->registrar.bev);
 
 	if (what & BEV_EVENT_CONNECTED) {
-		struct address a = p->registrars[0];
-
 		c->connected = true;
-		if (c->tried <= p->registrar_count) { /* the next circuit begins with it */
-			p->registrars[0] = p->registrars[c->tried - 1];
-			p->registrars[c->tried - 1] = a;
-		}
+		a->good_us = clock_mono_us();
 		return;
 	}
+	a->bad_us = clock_mono_us();
 	/* what the pledge has sent so far stays queued for the next address */
 	bufferevent_setfd(c->registrar.bev, -1);
 	if (fd >= 0)
@@ -309,7 +334,7 @@ on_accept(
 	                                                            : NULL,
 	    counted);
 	getnameinfo(from, (socklen_t)len, source, sizeof source, NULL, 0, NI_NUMERICHOST);
-	if (p->registrar_count == 0)
+	if (!proxy_has_registrar(p))
 		e = MST_E_PROXY_NO_REGISTRAR;
 	else if (p->count >= p->c.max_connections)
 		e = MST_E_PROXY_LIMIT_TOTAL;
@@ -369,24 +394,30 @@ static void
 take_news(void *arg)
 {
 	struct news *n = arg;
-	struct proxy *p = n->p;
-	size_t i = 0;
+	struct address *known = NULL, *place = NULL;
 
-	while (
-	    i < p->registrar_count && (p->registrars[i].len != n->at.len ||
-	                                  memcmp(&p->registrars[i].at, &n->at.at, n->at.len) != 0))
-		i++;
-	if (n->gone && i < p->registrar_count)
-		p->registrars[i] = p->registrars[--p->registrar_count];
-	else if (!n->gone && i == p->registrar_count && i < REGISTRARS_MOST)
-		p->registrars[p->registrar_count++] = n->at;
+	for (size_t i = 0; i < PROXY_KNOWN; i++) {
+		struct address *a = &n->p->registrars[i];
+
+		if (a->len == 0)
+			place = place == NULL ? a : place;
+		else if (a->len == n->at.len && memcmp(&a->at, &n->at.at, a->len) == 0)
+			known = a;
+	}
+	if (n->gone && known != NULL)
+		*known = (struct address){ .len = 0 };
+	else if (!n->gone && known == NULL && place != NULL)
+		*place = n->at;
 	free(n);
 }
 
 bool
 proxy_has_registrar(const struct proxy *p)
 {
-	return p->registrar_count > 0;
+	for (size_t i = 0; i < PROXY_KNOWN; i++)
+		if (p->registrars[i].len != 0)
+			return true;
+	return false;
 }
 
 void
@@ -456,8 +487,7 @@ proxy_open(const struct proxy_config *c, struct net *n, struct proxy **out, int 
 	p->c = *c;
 	p->net = n;
 	p->base = net_loop_base(net_loop_at(n, 0));
-	if (c->registrar != NULL &&
-	    (p->registrar_count = resolve(c->registrar, 0, p->registrars, REGISTRARS_MOST)) == 0) {
+	if (c->registrar != NULL && resolve(c->registrar, 0, p->registrars, PROXY_KNOWN) == 0) {
 		e = fail(MST_E_CONFIG_VALUE, c->registrar, "no such address");
 		goto out;
 	}

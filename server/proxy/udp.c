@@ -264,7 +264,7 @@ add(struct proxy_udp *p, const struct udp_registrar *r)
 	for (size_t i = 0; i < p->known_count; i++)
 		if (same(&p->known[i], r))
 			return false;
-	if (p->known_count == UDP_KNOWN)
+	if (p->known_count == PROXY_KNOWN)
 		return false; /* spec-multi: which of too many is the implementation's choice */
 	p->known[p->known_count++] = *r;
 	return true;

@@ -9,11 +9,10 @@
 
 #include "muster/jpy.h"
 #include "server/net/datagram.h"
+#include "server/proxy/known.h"
 #include "server/proxy/udp.h"
 #include "server/proxy/udp_header.h"
 
-/* Registrars known at a time: all of discovery, which tells of each once, and the configured. */
-#define UDP_KNOWN 68
 #define UDP_BATCH 32 /* datagrams per turn of the loop */
 
 enum udp_mode { UDP_STATEFUL, UDP_STATELESS };
@@ -52,7 +51,7 @@ struct proxy_udp {
 	struct net *net;
 	struct event_base *base;
 	struct sockaddr_in6 listen;
-	struct udp_registrar known[UDP_KNOWN];
+	struct udp_registrar known[PROXY_KNOWN];
 	size_t known_count;
 	struct udp_join joins[PROXY_UDP_PORTS];
 	pthread_mutex_t lock; /* guards open_ports */

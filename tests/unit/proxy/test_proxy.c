@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/log.h"
+#include "server/proxy/known.h"
 #include "server/proxy/proxy.h"
 
 struct world {
@@ -304,6 +305,76 @@ ends_the_pledge_when_the_registrar_is_not_there(void **state)
 	end(&w);
 }
 
+/* Without a registrar of its own: what is learnt before it runs. */
+static void
+begin_learning(struct world *w)
+{
+	const struct proxy_config c = {
+		.listen = "127.0.0.1:0", .max_connections = 10, .per_peer = 10, .idle_ms = 60000
+	};
+
+	assert_int_equal(net_new(1, &w->net), MST_OK);
+	assert_int_equal(proxy_open(&c, w->net, &w->proxy, &w->port), MST_OK);
+}
+
+static void
+goes_through(struct world *w)
+{
+	int pledge, registrar;
+
+	pledge = dial(w->port);
+	registrar = accept_one(w);
+	assert_int_equal(write(pledge, "hello", 5), 5);
+	expect(registrar, "hello");
+	close(pledge);
+	close(registrar);
+}
+
+/*
+ * Somebody announces as many registrars as discovery knows at once, before the
+ * good one: it is known all the same, tried, and from then on the first.
+ */
+static void
+JP_T_a_registrar_found_behind_many_is_reached(void **state)
+{
+	struct world w = { 0 };
+	int port;
+
+	(void)state;
+	w.registrar = listen_local(&port);
+	begin_learning(&w);
+	for (uint16_t i = 1; i < DISCO_FOUND_MAX; i++) /* nobody listens there */
+		proxy_learn(w.proxy, "::ffff:127.0.0.1", i, false);
+	proxy_learn(w.proxy, "::ffff:127.0.0.1", (uint16_t)port, false);
+	assert_int_equal(pthread_create(&w.thread, NULL, run, w.net), 0);
+	usleep(100000); /* the news are taken */
+	goes_through(&w);
+	goes_through(&w);
+	end(&w);
+}
+
+/* What is gone is not tried, and what takes its place is. */
+static void
+JP_T_who_is_gone_is_not_tried(void **state)
+{
+	struct world w = { 0 };
+	int first, second, other;
+
+	(void)state;
+	w.registrar = listen_local(&first);
+	other = listen_local(&second);
+	begin_learning(&w);
+	proxy_learn(w.proxy, "::ffff:127.0.0.1", (uint16_t)second, false);
+	proxy_learn(w.proxy, "::ffff:127.0.0.1", (uint16_t)second, true);
+	proxy_learn(w.proxy, "::ffff:127.0.0.1", (uint16_t)first, false);
+	assert_int_equal(pthread_create(&w.thread, NULL, run, w.net), 0);
+	usleep(100000);
+	goes_through(&w);
+	assert_int_equal(poll(&(struct pollfd){ .fd = other, .events = POLLIN }, 1, 50), 0);
+	close(other);
+	end(&w);
+}
+
 static void
 refuses_addresses_that_are_none(void **state)
 {
@@ -331,7 +402,9 @@ main(void)
 		cmocka_unit_test(refuses_above_the_limit_of_a_peer),
 		cmocka_unit_test(closes_what_is_idle),
 		cmocka_unit_test(ends_the_pledge_when_the_registrar_is_not_there),
-		cmocka_unit_test(refuses_addresses_that_are_none) };
+		cmocka_unit_test(refuses_addresses_that_are_none),
+		cmocka_unit_test(JP_T_a_registrar_found_behind_many_is_reached),
+		cmocka_unit_test(JP_T_who_is_gone_is_not_tried) };
 
 	log_open("test", LOG_TEXT, LOG_ERROR_, 2);
 	return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
