@@ -450,6 +450,24 @@ const struct cli_command cmd_fw[] = {
 	    "encrypted: fw create --template encrypted.",
 	    fw_encrypt_options, fw_encrypt },
 	{ "fw", "keygen", "", "make a key for all this", NULL, fw_keygen_options, fw_keygen },
+	{ "fw", "dry-run", "FILE", "run an envelope on a simulated device, each command as it runs",
+	    "The verdict is a device's own, by the same code: exit code 0 or 4, and with --json "
+	    "one "
+	    "object that names section, offset and component. The device is in memory; a "
+	    "description "
+	    "says what it is: vendor = { \"dns:example.com\" }, class = { ... }, component \"app\" "
+	    "{ "
+	    "id = { ... } file = \"old.bin\" capacity = 65536 slot = 1 version = \"1.2\" }, "
+	    "confirmed = "
+	    "\"before.suit\", time, battery, authorized, events, signers, rules = { "
+	    "\"strict-dependencies\", \"no-class-check\" }. Without one it is the device that the "
+	    "manifest was written for.",
+	    fw_dry_run_options, fw_dry_run },
+	{ "fw", "report", "verify REPORT ENVELOPE", "whether what a device reports can be true",
+	    "The manifest is followed with the records of the report. Printed is what it shows if "
+	    "the "
+	    "device is to be believed, and which record can not be true: exit code 4.",
+	    fw_report_options, fw_report },
 	{ "fw", "diff", "FROM TO", "how two manifests differ, command by command", NULL, NULL,
 	    run_diff },
 	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL },

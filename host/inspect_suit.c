@@ -475,7 +475,7 @@ say_record(struct report *r, const char *name, mst_span record)
 	}
 	mst_cbor_leave(&c);
 	if (mst_cbor_end(&c) != MST_OK) {
-		report_check(r, name, OUTCOME_BAD, MST_E_FW_REPORT, "suit-report 3",
+		report_check(r, name, OUTCOME_BAD, MST_E_SUIT_REPORT_RECORD, "suit-report 3",
 		    "no record: [ id, section, offset, component, {properties} ]");
 		return;
 	}

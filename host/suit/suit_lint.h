@@ -34,7 +34,7 @@ struct suit_lint {
 	size_t errors, warnings;
 };
 
-/* MST_OK when it was judged, however that ended. MST_E_NOMEM, MST_E_FW_REPORT (capability),
+/* MST_OK when it was judged, however that ended. MST_E_NOMEM, MST_E_SUIT_REPORT_CAPABILITY,
  * MST_E_FW_ENVELOPE (before). */
 MST_MUST_USE mst_err suit_lint(
     struct arena *a, mst_span envelope, const struct suit_lint_want *want, struct suit_lint *out);

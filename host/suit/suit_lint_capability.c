@@ -194,7 +194,7 @@ open_report(struct capable *k, mst_span report)
 
 	if (mst_cbor_validate(report) != MST_OK) {
 		suit_author_say("the capability report is no CBOR");
-		return MST_E_FW_REPORT;
+		return MST_E_SUIT_REPORT_CAPABILITY;
 	}
 	k->components = lint_element(inside, 1);
 	k->commands = lint_element(inside, 2);
@@ -204,7 +204,7 @@ open_report(struct capable *k, mst_span report)
 	    k->algorithms.ptr != NULL)
 		return MST_OK;
 	suit_author_say("a capability report has components, commands, parameters and algorithms");
-	return MST_E_FW_REPORT;
+	return MST_E_SUIT_REPORT_CAPABILITY;
 }
 
 mst_err
