@@ -74,5 +74,6 @@ main(void)
 	for (size_t i = 0; i < 3; i++)
 		tests[i] = (struct CMUnitTest){ rows[i].name, one_row, NULL, NULL,
 			(void *)(uintptr_t)&rows[i] };
+	vectors_or_skip("idevid", tests, 3);
 	return cmocka_run_group_tests_name("idevid vectors", tests, NULL, NULL);
 }

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
 #include "unit/host/support_pki.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -235,17 +242,44 @@ pki_stack_free(STACK_OF(X509) *s)
 	sk_X509_pop_free(s, X509_free);
 }
 
+static void
+vector_path(char *out, const char *name)
+{
+	const char *base = getenv("MUSTER_VECTORS");
+
+	(void)snprintf(out, PATH_MAX, "%s/%s",
+	    base != NULL ? base : MUSTER_SOURCE_DIR "/../shared/vectors", name);
+}
+
+static void
+not_here(void **state)
+{
+	(void)state;
+	skip();
+}
+
+void
+vectors_or_skip(const char *folder, struct CMUnitTest *tests, size_t count)
+{
+	char path[PATH_MAX];
+
+	vector_path(path, folder);
+	if (access(path, R_OK) == 0)
+		return;
+	printf("skipped: published vectors %s are not here (MUSTER_VECTORS)\n", folder);
+	for (size_t i = 0; i < count; i++)
+		tests[i].test_func = not_here;
+}
+
 mst_span
 vector_read(const char *name)
 {
-	const char *base = getenv("MUSTER_VECTORS");
 	char path[PATH_MAX];
 	FILE *f;
 	char *text;
 	size_t n;
 
-	(void)snprintf(path, sizeof(path), "%s/%s",
-	    base != NULL ? base : MUSTER_SOURCE_DIR "/../shared/vectors", name);
+	vector_path(path, name);
 	f = fopen(path, "rb");
 	if (f == NULL) {
 		printf("skipped: published vector %s is not here (MUSTER_VECTORS)\n", name);

@@ -51,6 +51,9 @@ void pki_stack_free(STACK_OF(X509) *s);
 
 /* A whole file of the published vectors, NUL behind it; absent: MST_NONE and a printed line. */
 mst_span vector_read(const char *name);
+struct CMUnitTest;
+/* Without that folder of vectors the tests are skipped before they hold anything. */
+void vectors_or_skip(const char *folder, struct CMUnitTest *tests, size_t count);
 /* The bytes of a base64 text with line ends. */
 mst_span vector_base64(mst_span text);
 
