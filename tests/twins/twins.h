@@ -93,6 +93,7 @@ struct twin_verdict {
 
 void twins_start(void);
 void twins_stop(void);
+int twins_port(enum wire wire, enum twin_option option);
 
 /* Ready for op, by good requests over this wire: a control for what is refused. */
 void twin_begin(struct twin *t, enum wire wire, enum twin_op op);

@@ -225,6 +225,12 @@ twins_stop(void)
 	arena_free(world.a);
 }
 
+int
+twins_port(enum wire wire, enum twin_option option)
+{
+	return wire == ON_COAPS ? world.coaps[option] : world.https[option];
+}
+
 /* --- for those who bend --- */
 
 static mst_err
@@ -405,9 +411,8 @@ csr_body(struct twin *t, const struct link *l)
 	if (t->body.ptr != NULL)
 		return t->body;
 	if (t->binding == BINDING_OF_ANOTHER) {
-		assert_true(link_open(&another, t->wire,
-		    t->wire == ON_COAPS ? world.coaps[t->option] : world.https[t->option],
-		    t->client));
+		assert_true(
+		    link_open(&another, t->wire, twins_port(t->wire, t->option), t->client));
 		say_binding(t, &another);
 		link_close(&another);
 	} else if (t->binding != NO_BINDING) {
@@ -591,13 +596,12 @@ see(struct twin *t, const struct before *b, struct twin_verdict *v)
 void
 twin_ask(struct twin *t, struct twin_verdict *v)
 {
-	int port = t->wire == ON_COAPS ? world.coaps[t->option] : world.https[t->option];
 	struct link_ask q = { .type = t->type, .accept = t->accept };
 	struct before b = look(t);
 	struct link l;
 
 	memset(v, 0, sizeof *v);
-	if (!(v->connected = link_open(&l, t->wire, port, t->client))) {
+	if (!(v->connected = link_open(&l, t->wire, twins_port(t->wire, t->option), t->client))) {
 		read_log(t, b.log, v);
 		see(t, &b, v);
 		return;
