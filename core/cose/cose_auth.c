@@ -110,6 +110,8 @@ judge(struct mst_suit_auth *a, const struct claim *c)
 
 	if ((e = check_len(c)) != MST_OK)
 		return e == MST_E_COSE_ALGORITHM ? pass_over(a, e) : e;
+	if (!suit_layer_is_plain(c->layer))
+		return pass_over(a, MST_E_SUIT_COSE_LABEL);
 	for (size_t i = 0; i < a->keys->count; i++) {
 		const struct mst_suit_key *k = &a->keys->key[i];
 
@@ -215,6 +217,7 @@ judge_direct(
 	    ciphertext.ptr == NULL || ciphertext.len != 0)
 		return MST_E_SUIT_RECIPIENT_FORM;
 	both.kid = layer.kid;
+	both.is_strange = both.is_strange || !suit_layer_is_plain(&layer);
 	c.layer = &both;
 	return judge(a, &c);
 }
@@ -273,6 +276,8 @@ judge_mac(
 		return e;
 	if ((e = check_len(&c)) != MST_OK)
 		return e == MST_E_COSE_ALGORITHM ? pass_over(a, e) : e;
+	if (!suit_layer_is_plain(layer))
+		return pass_over(a, MST_E_SUIT_COSE_LABEL);
 	suit_pieces_make(&covered, MST_LIT("MAC"), field, 3);
 	if ((e = judge_direct(a, &c, recipients, &is_direct)) != MST_OK || is_direct)
 		return e;
@@ -288,9 +293,12 @@ judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer
 	mst_err e = MST_OK;
 	size_t count;
 
-	if (tag == SUIT_TAG_SIGN)
+	if (tag == SUIT_TAG_SIGN && !suit_layer_is_plain(layer)) {
+		mst_cbor_skip(r);
+		e = pass_over(a, MST_E_SUIT_COSE_LABEL);
+	} else if (tag == SUIT_TAG_SIGN) {
 		e = judge_signatures(a, layer->protected_header, r);
-	if (tag != SUIT_TAG_SIGN) {
+	} else {
 		suit_strict(r, MST_E_SUIT_COSE);
 		proof = mst_cbor_bytes(r);
 	}

@@ -27,6 +27,8 @@ check_content(const struct suit_layer *l)
 		return MST_E_COSE_ALG_UNPROTECTED;
 	if (!is_aead && l->is_written) /* RFC 9459 4, 5: MUST be h'' */
 		return MST_E_SUIT_ENCRYPT_CTR;
+	if (l->is_strange || l->salt.ptr != NULL || l->ephemeral.ptr != NULL)
+		return MST_E_SUIT_COSE_LABEL;
 	if (l->has_partial_iv || l->iv.ptr == NULL || l->iv.len != mst_suit_cipher_iv_len(l->alg))
 		return MST_E_SUIT_ENCRYPT_IV;
 	return MST_OK;

@@ -116,7 +116,11 @@ read_value(struct headers *h, int32_t label, struct mst_cbor_reader *r)
 			mst_cbor_fail(r, MST_E_COSE_CRIT);
 		h->crit = mst_cbor_raw(r);
 		break;
-	default: mst_cbor_skip(r); break; /* RFC 9052 3: not understood, not critical */
+	case SUIT_LABEL_CONTENT_TYPE: mst_cbor_skip(r); break;
+	default: /* RFC 9052 3: not understood, not critical */
+		l->is_strange = l->is_strange || !h->in_protected;
+		mst_cbor_skip(r);
+		break;
 	}
 }
 
@@ -216,6 +220,13 @@ suit_layer_alg(const struct suit_layer *l)
 	if (!l->has_alg)
 		return MST_E_COSE_ALG_MISSING;
 	return l->alg_protected ? MST_OK : MST_E_COSE_ALG_UNPROTECTED;
+}
+
+bool
+suit_layer_is_plain(const struct suit_layer *l)
+{
+	return !l->is_strange && l->iv.ptr == NULL && !l->has_partial_iv && l->salt.ptr == NULL &&
+	       l->ephemeral.ptr == NULL;
 }
 
 void

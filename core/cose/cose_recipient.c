@@ -238,7 +238,9 @@ check_form(const struct method *m, const struct suit_layer *l, mst_span wrapped,
 		return MST_E_COSE_ALG_UNPROTECTED;
 	if (!m->is_ecdh && l->protected_header.len != 0)
 		return MST_E_SUIT_RECIPIENT_FORM;
-	if (wrapped.ptr == NULL)
+	/* what a method has no use for, or what nobody here understands */
+	if (wrapped.ptr == NULL || l->is_strange || l->iv.ptr != NULL || l->has_partial_iv ||
+	    (!m->is_ecdh && !suit_layer_is_plain(l)))
 		return MST_E_SUIT_RECIPIENT_FORM;
 	if (m->is_ecdh && l->ephemeral.ptr == NULL)
 		return MST_E_SUIT_EPHEMERAL;

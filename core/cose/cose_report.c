@@ -30,6 +30,8 @@ parse(mst_span message, uint64_t *tag, struct suit_layer *l, mst_span *payload, 
 	mst_cbor_leave(&r);
 	if (mst_cbor_end(&r) != MST_OK)
 		return r.err == MST_E_CBOR_TYPE ? MST_E_SUIT_COSE : r.err;
+	if (!suit_layer_is_plain(l))
+		return MST_E_SUIT_COSE_LABEL;
 	return suit_layer_alg(l);
 }
 

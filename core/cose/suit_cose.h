@@ -39,6 +39,7 @@ struct suit_layer {
 	bool is_written; /* it was not h'' */
 	int32_t alg; /* 0: not one that a number here can name */
 	bool has_alg, alg_protected, has_partial_iv;
+	bool is_strange; /* unprotected there is what nobody signed and nobody here understands */
 	mst_span kid, iv, salt; /* absent: none */
 	mst_span ephemeral; /* the encoded COSE_Key; absent: none */
 };
@@ -53,6 +54,8 @@ mst_span suit_bytes_or_nil(struct mst_cbor_reader *r);
 void suit_layer_read(struct mst_cbor_reader *r, struct suit_layer *out);
 /* MST_E_COSE_ALG_MISSING, _ALG_UNPROTECTED. */
 MST_MUST_USE mst_err suit_layer_alg(const struct suit_layer *l);
+/* Is there nothing but what a signature, a MAC or a wrapped key has use for: alg, kid, type? */
+bool suit_layer_is_plain(const struct suit_layer *l);
 
 /* [ context, field... ], each field a byte string (RFC 9052 4.4, 6.3): at most four fields. */
 void suit_pieces_make(
