@@ -2,6 +2,7 @@
 /* Who may do what with which component (sheet 20, M 9). */
 #include "core/suit/suit_impl.h"
 
+#ifndef MUSTER_SUIT_BOOT
 /* Does the identifier begin with the segments of the prefix? */
 static bool
 below(mst_span id, mst_span prefix)
@@ -16,17 +17,19 @@ below(mst_span id, mst_span prefix)
 
 bool
 suit_allowed(const struct mst_suit *s, const struct mst_suit_manifest *m, mst_span id,
-    enum suit_right kind, uint64_t bit)
+    enum suit_right kind, unsigned bit)
 {
-	const struct mst_suit_rules *r = s->rules;
+	const struct mst_suit_acl *row = s->rules->acl;
+	uint64_t rights;
 
-	if (r->acl == NULL) /* model 1 */
+	if (row == NULL) /* model 1 */
 		return true;
-	for (size_t i = 0; i < r->acl_count; i++)
-		if ((r->acl[i].authorities & m->authorities) != 0 &&
-		    ((kind == SUIT_RIGHT_COMMAND ? r->acl[i].commands : r->acl[i].parameters) &
-		        bit) != 0 &&
-		    below(id, r->acl[i].prefix))
+	for (size_t i = 0; i < s->rules->acl_count; i++, row++) {
+		rights = kind == SUIT_RIGHT_COMMAND ? row->commands : row->parameters;
+		if ((row->authorities & m->authorities) != 0 && (rights >> bit & 1) != 0 &&
+		    below(id, row->prefix))
 			return true;
+	}
 	return false;
 }
+#endif

@@ -120,6 +120,11 @@ check(struct mst_suit *s, const struct mst_suit_envelope *envelope, struct mst_s
 
 	memset(m, 0, sizeof *m);
 	m->envelope = *envelope;
+#ifdef MUSTER_SUIT_BOOT
+	/* lists of rights are judged where updates are installed */
+	if (s->rules->acl != NULL)
+		return suit_refuse(s, m, MST_SUIT_AT_NOWHERE, MST_E_UNSUPPORTED);
+#endif
 	e = suit_refuse(
 	    s, m, MST_SUIT_AT_AUTHENTICATION, suit_authenticate(s, m, &s->rules->signers));
 	if (e != MST_OK || (e = suit_manifest_read(s, m)) != MST_OK)

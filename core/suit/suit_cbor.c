@@ -67,6 +67,12 @@ suit_take(struct suit_cur *c, enum mst_cbor_major major)
 	return h.arg;
 }
 
+size_t
+suit_count(struct suit_cur *c, enum mst_cbor_major major)
+{
+	return (size_t)suit_take(c, major);
+}
+
 int64_t
 suit_int(struct suit_cur *c)
 {
@@ -173,7 +179,7 @@ void
 suit_map_init(struct suit_map *m, struct suit_cur *c)
 {
 	m->c = c;
-	m->left = (size_t)suit_take(c, MAJOR_MAP);
+	m->left = suit_count(c, MAJOR_MAP);
 	m->last = MST_NONE;
 }
 
@@ -234,34 +240,36 @@ suit_map_int(struct suit_map *m, int64_t *key)
 	return m->c->e == MST_OK;
 }
 
-struct suit_value
-suit_value(const uint8_t *item)
+const uint8_t *
+suit_value_content(const uint8_t *item)
 {
-	struct suit_value v = { .major = (unsigned)*item >> 5, .arg = *item & 31U };
-	unsigned n;
+	unsigned info = *item & 31U;
 
-	item++;
-	if (v.major != MAJOR_OTHER && v.arg >= INFO_1) {
-		n = 1U << (v.arg - INFO_1);
-		for (v.arg = 0; n > 0; n--)
-			v.arg = v.arg << 8 | *item++;
-	}
-	v.content = item;
+	return item + 1 + (info < INFO_1 || *item >> 5 == MAJOR_OTHER ? 0 : 1U << (info - INFO_1));
+}
+
+uint64_t
+suit_value_arg(const uint8_t *item)
+{
+	const uint8_t *end = suit_value_content(item);
+	uint64_t v = *item & 31U;
+
+	if (end - item > 1)
+		for (v = 0; ++item < end;)
+			v = v << 8 | *item;
 	return v;
 }
 
 mst_span
 suit_value_string(const uint8_t *item)
 {
-	struct suit_value v = suit_value(item);
-
-	return mst_span_of(v.content, (size_t)v.arg);
+	return mst_span_of(suit_value_content(item), (size_t)suit_value_arg(item));
 }
 
 int64_t
 suit_value_int(const uint8_t *item)
 {
-	struct suit_value v = suit_value(item);
+	int64_t v = (int64_t)suit_value_arg(item);
 
-	return v.major == MAJOR_UINT ? (int64_t)v.arg : -1 - (int64_t)v.arg;
+	return *item >> 5 == MAJOR_UINT ? v : -1 - v;
 }

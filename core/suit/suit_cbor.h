@@ -23,6 +23,8 @@ void suit_fail(struct suit_cur *c, mst_err e);
 unsigned suit_peek(const struct suit_cur *c);
 /* The argument of a head of this major type; 0 and latched for another. */
 uint64_t suit_take(struct suit_cur *c, enum mst_cbor_major major);
+/* The same for array and map, whose counts are no more than the bytes that are left. */
+size_t suit_count(struct suit_cur *c, enum mst_cbor_major major);
 int64_t suit_int(struct suit_cur *c);
 mst_span suit_bytes(struct suit_cur *c);
 mst_span suit_text(struct suit_cur *c);
@@ -49,12 +51,13 @@ bool suit_map_next(struct suit_map *m, int64_t *key, mst_span *text);
 bool suit_map_int(struct suit_map *m, int64_t *key);
 
 /* A head that was checked before, without bounds: of parameters' values. */
-struct suit_value {
-	unsigned major;
-	uint64_t arg;
-	const uint8_t *content;
-};
-struct suit_value suit_value(const uint8_t *item);
+static inline unsigned
+suit_value_major(const uint8_t *item)
+{
+	return *item >> 5;
+}
+uint64_t suit_value_arg(const uint8_t *item);
+const uint8_t *suit_value_content(const uint8_t *item); /* behind the head */
 /* The content of a string that was checked before. */
 mst_span suit_value_string(const uint8_t *item);
 int64_t suit_value_int(const uint8_t *item);

@@ -85,7 +85,7 @@ suit_identity(struct suit_act *a)
 		return MST_E_SUIT_PARAMETER_MISSING;
 	/* #6.112(bstr): the content of the tag, which no UUID equals */
 	tagged = *want >> 5 == MAJOR_TAG;
-	value = suit_value_string(tagged ? suit_value(want).content : want);
+	value = suit_value_string(tagged ? suit_value_content(want) : want);
 	for (unsigned n = 0;; n++) {
 		have = pf->identity(
 		    pf->ctx, a->slot->handle, (enum mst_suit_identity)kinds[k].kind, n);
@@ -145,7 +145,7 @@ image_size(struct suit_act *a, uint64_t *len)
 		return MST_E_SUIT_IMAGE_MISMATCH;
 	if (info.state == MST_SUIT_HOLDS_UNSIZED && want == NULL)
 		return MST_E_SUIT_PARAMETER_MISSING;
-	*len = want == NULL ? info.size : suit_value(want).arg;
+	*len = want == NULL ? info.size : suit_value_arg(want);
 	if (info.state == MST_SUIT_HOLDS && *len != info.size) {
 		suit_measure_uint(a, MST_SUIT_PARAM_SIZE, info.size);
 		return MST_E_SUIT_IMAGE_SIZE;
@@ -202,7 +202,7 @@ suit_component_slot(struct suit_act *a)
 	if ((e = a->s->platform->slot(a->s->platform->ctx, a->slot->handle, &have)) != MST_OK)
 		return e;
 	suit_measure_uint(a, MST_SUIT_PARAM_SLOT, have);
-	return have == suit_value(want).arg ? MST_OK : MST_E_SUIT_SLOT;
+	return have == suit_value_arg(want) ? MST_OK : MST_E_SUIT_SLOT;
 }
 
 /* M 8.4.9.3: constant time, and of the same length */
@@ -270,7 +270,7 @@ suit_use_before(struct suit_act *a)
 	if ((e = a->s->platform->now(a->s->platform->ctx, &now)) != MST_OK)
 		return e; /* no trusted time: it fails */
 	suit_measure_uint(a, MST_SUIT_PARAM_USE_BEFORE, now);
-	return now < suit_value(until).arg ? MST_OK : MST_E_SUIT_EXPIRED;
+	return now < suit_value_arg(until) ? MST_OK : MST_E_SUIT_EXPIRED;
 }
 
 mst_err
@@ -285,7 +285,7 @@ suit_battery(struct suit_act *a)
 	if ((e = a->s->platform->battery(a->s->platform->ctx, &have)) != MST_OK)
 		return e;
 	suit_measure_uint(a, MST_SUIT_PARAM_BATTERY, have);
-	return have >= suit_value(need).arg ? MST_OK : MST_E_SUIT_BATTERY;
+	return have >= suit_value_arg(need) ? MST_OK : MST_E_SUIT_BATTERY;
 }
 
 mst_err

@@ -275,7 +275,7 @@ suit_dependency_match(struct suit_act *a)
 		return e == MST_E_SUIT_DEPENDENCY_DIGEST ? MST_E_SUIT_IMAGE_MISMATCH : e;
 	len = v.bytes.len;
 	tagged = *v.bytes.ptr >> 5 == MAJOR_TAG ? len : len + 2;
-	if (size != NULL && suit_value(size).arg != tagged && suit_value(size).arg != tagged - 2)
+	if (size != NULL && suit_value_arg(size) != tagged && suit_value_arg(size) != tagged - 2)
 		return MST_E_SUIT_IMAGE_SIZE;
 	if ((e = mst_suit_digest_parse(v.digest, &claim)) != MST_OK)
 		return e;

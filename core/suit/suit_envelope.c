@@ -22,10 +22,10 @@ read_wrapper(mst_span wrapper, struct mst_suit_envelope *out)
 {
 	struct mst_suit_digest_claim claim;
 	struct suit_cur c;
-	uint64_t n;
+	size_t n;
 
 	suit_cur_init(&c, wrapper);
-	if (suit_peek(&c) != MAJOR_ARRAY || (n = suit_take(&c, MAJOR_ARRAY)) == 0)
+	if (suit_peek(&c) != MAJOR_ARRAY || (n = suit_count(&c, MAJOR_ARRAY)) == 0)
 		return MST_E_SUIT_AUTH;
 	out->digest = suit_bytes(&c);
 	out->blocks = mst_span_of(c.at, (size_t)(c.end - c.at));

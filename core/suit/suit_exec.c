@@ -30,30 +30,29 @@ static enum suit_outcome run_sequence(struct mst_suit *s, const struct mst_suit_
 static bool
 expand(const struct mst_suit_manifest *m, const struct selection *on, unsigned n, uint8_t *place)
 {
-	struct suit_value v;
-	unsigned found = on->place;
+	const uint8_t *at = on->argument;
+	unsigned found = 0;
 
-	if (on->argument == NULL)
-		v = (struct suit_value){ .major = MAJOR_UINT, .arg = suit_index_of(m, found) };
-	else
-		v = suit_value(on->argument);
-	if (v.major == MAJOR_OTHER) { /* true */
+	if (at == NULL) {
+		*place = on->place;
+		return n == 0 && m->count > 0;
+	}
+	if (suit_value_major(at) == MAJOR_OTHER) { /* true */
 		*place = (uint8_t)n;
 		return n < m->count;
 	}
-	if (v.major == MAJOR_ARRAY) {
-		const uint8_t *at = v.content;
-		if (n >= v.arg)
+	if (suit_value_major(at) == MAJOR_ARRAY) {
+		if (n >= suit_value_arg(at))
 			return false;
-		for (v = suit_value(at); n > 0; n--)
-			v = suit_value(v.content);
-	} else if (n > 0)
-		return false;
-	(void)suit_place(m, v.arg, &found);
+		for (at = suit_value_content(at); n > 0; n--)
+			at = suit_value_content(at);
+	}
+	(void)suit_place(m, suit_value_arg(at), &found);
 	*place = (uint8_t)found;
-	return m->count > 0;
+	return n == 0;
 }
 
+#ifndef MUSTER_SUIT_BOOT
 void
 suit_trace(const struct suit_act *a, mst_err result)
 {
@@ -71,13 +70,12 @@ suit_trace(const struct suit_act *a, mst_err result)
 	ev.depth = a->m->depth;
 	ev.path = a->m->index;
 	if (a->command != NULL && a->command->argument == SUIT_ARG_POLICY)
-		ev.policy = (uint8_t)suit_value(a->argument).arg;
-#ifndef MUSTER_SUIT_BOOT
+		ev.policy = (uint8_t)suit_value_arg(a->argument);
 	ev.measured = mst_buf_span(&a->measured);
 	ev.measured_count = a->measured_count;
-#endif
 	pf->trace(pf->ctx, &ev);
 }
+#endif
 
 /* The first refusal counts: it is the innermost one. */
 static enum suit_outcome
@@ -149,6 +147,7 @@ rest_of(const struct mst_suit_manifest *m, const uint8_t *at)
 	return mst_span_of(at, b->len - (size_t)(at - b->ptr));
 }
 
+#ifndef MUSTER_SUIT_BOOT
 /* The item that stands here. */
 static mst_span
 item_at(const struct mst_suit_manifest *m, const uint8_t *at)
@@ -158,18 +157,21 @@ item_at(const struct mst_suit_manifest *m, const uint8_t *at)
 	suit_cur_init(&c, rest_of(m, at));
 	return suit_item(&c);
 }
+#endif
 
+#ifdef MUSTER_SUIT_BOOT
+#define perform(a) ((a)->command->run(a))
+#else
 static mst_err
 perform(struct suit_act *a)
 {
 	const struct mst_suit_platform *pf = a->s->platform;
+	bool skip;
 	mst_err e;
-	bool skip = false;
 
 	if (a->command == NULL)
 		return pf->custom(
 		    pf->ctx, a->slot->handle, suit_value_int(a->code), item_at(a->m, a->argument));
-#ifndef MUSTER_SUIT_BOOT
 	if ((a->command->flags & SUIT_RECALLED) != 0) {
 		/* a permission of yesterday is none today (sheet 22, EXP) */
 		if (suit_journal_recall(a, &e))
@@ -180,25 +182,25 @@ perform(struct suit_act *a)
 		suit_journal_say(a, e);
 		return e;
 	}
-	if ((a->command->flags & SUIT_STORES) != 0) {
-		if ((e = suit_journal_ahead(a, &skip)) != MST_OK || skip ||
-		    (e = a->command->run(a)) != MST_OK)
-			return e;
-		return suit_journal_done(a);
-	}
-#else
-	(void)skip;
-#endif
-	e = a->command->run(a);
-	return e;
+	if ((a->command->flags & SUIT_STORES) == 0)
+		return a->command->run(a);
+	if ((e = suit_journal_ahead(a, &skip)) != MST_OK || skip ||
+	    (e = a->command->run(a)) != MST_OK)
+		return e;
+	return suit_journal_done(a);
 }
+#endif
 
 /* A condition's failure may be soft; 7 aborts at once (TD 5.5.4), and so does a directive. */
 static bool
 is_condition(const struct suit_act *a, mst_err e)
 {
+#ifndef MUSTER_SUIT_BOOT
 	if (a->command == NULL)
 		return e == MST_E_SUIT_CUSTOM;
+#else
+	(void)e;
+#endif
 	return (a->command->flags & SUIT_CONDITION) != 0 &&
 	       a->command->code != MST_SUIT_CMD_DEPENDENCY_INTEGRITY;
 }
@@ -226,17 +228,18 @@ apply(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *
 static enum suit_outcome
 try_each(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
 {
-	struct suit_value list = suit_value(t->argument);
+	size_t n = (size_t)suit_value_arg(t->argument);
+	const uint8_t *at = suit_value_content(t->argument);
 	enum suit_outcome o;
 	mst_span sequence;
 
 	if (!step_allowed(s))
 		return note(s, m, t, MST_E_SUIT_STEPS, SUIT_ABORTED);
-	for (; list.arg > 0; list.arg--) {
-		if (*list.content >> 5 != MAJOR_BYTES) /* null */
+	for (; n > 0; n--) {
+		if (suit_value_major(at) != MAJOR_BYTES) /* null */
 			return note(s, m, t, MST_OK, SUIT_OK);
-		sequence = suit_value_string(list.content);
-		list.content = sequence.ptr + sequence.len;
+		sequence = suit_value_string(at);
+		at = sequence.ptr + sequence.len;
 		o = run_sequence(s, m, sequence, place, SUIT_TRY);
 		if (o == SUIT_OK)
 			return note(s, m, t, MST_OK, o);
@@ -273,14 +276,13 @@ set_parameters(struct mst_suit *s, const struct mst_suit_manifest *m, const stru
     const uint8_t *map, uint8_t place, bool *soft)
 {
 	struct mst_suit_slot *slot = &s->slot[m->slot[place]];
-	struct suit_value v = suit_value(map);
+	size_t n = (size_t)suit_value_arg(map);
 	struct suit_cur c;
 	int64_t key;
 	const uint8_t *value, **at;
-	mst_err e;
 
-	suit_cur_init(&c, rest_of(m, v.content));
-	for (; v.arg > 0; v.arg--) {
+	suit_cur_init(&c, rest_of(m, suit_value_content(map)));
+	for (; n > 0; n--) {
 		key = suit_int(&c);
 		value = suit_item(&c).ptr;
 		at = suit_param_at(slot, key);
@@ -289,10 +291,14 @@ set_parameters(struct mst_suit *s, const struct mst_suit_manifest *m, const stru
 		else if (at != NULL &&
 		         (*at == NULL || t->command->code != MST_SUIT_CMD_SET_PARAMETERS))
 			*at = value; /* TD 5.5.1: 19 only where it is unset */
-		else if (!suit_param_known(key) &&
-		         (e = s->platform->custom_parameter(s->platform->ctx, slot->handle, key,
-		              mst_span_of(value, (size_t)(c.at - value)))) != MST_OK)
-			return e;
+#ifndef MUSTER_SUIT_BOOT
+		else if (!suit_param_known(key)) {
+			mst_err e = s->platform->custom_parameter(s->platform->ctx, slot->handle,
+			    key, mst_span_of(value, (size_t)(c.at - value)));
+			if (e != MST_OK)
+				return e;
+		}
+#endif
 	}
 	return MST_OK;
 }
@@ -302,14 +308,13 @@ set_parameters(struct mst_suit *s, const struct mst_suit_manifest *m, const stru
 static mst_err
 set_multiple(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t)
 {
-	struct suit_value v = suit_value(t->argument);
-	const uint8_t *index = v.content;
+	size_t n = (size_t)suit_value_arg(t->argument);
 	struct suit_cur c;
 	uint8_t place = 0;
 	mst_err e = MST_OK;
 
-	suit_cur_init(&c, rest_of(m, index));
-	for (; v.arg > 0 && e == MST_OK; v.arg--) {
+	suit_cur_init(&c, rest_of(m, suit_value_content(t->argument)));
+	for (; n > 0 && e == MST_OK; n--) {
 		t->on.argument = c.at;
 		(void)suit_take(&c, MAJOR_UINT);
 		(void)expand(m, &t->on, 0, &place);
@@ -324,16 +329,17 @@ static mst_err
 copy_parameters(
     struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
 {
-	struct suit_value map = suit_value(t->argument), keys;
-	const uint8_t *at = map.content;
+	size_t n = (size_t)suit_value_arg(t->argument), keys;
+	const uint8_t *at = suit_value_content(t->argument);
 	struct selection from = { .argument = at };
 	uint8_t source = 0;
 
-	for (; map.arg > 0; map.arg--) {
+	for (; n > 0; n--) {
 		from.argument = at;
 		(void)expand(m, &from, 0, &source);
-		keys = suit_value(suit_value(at).content);
-		for (at = keys.content; keys.arg > 0; keys.arg--, at = suit_value(at).content) {
+		at = suit_value_content(at);
+		keys = (size_t)suit_value_arg(at);
+		for (at = suit_value_content(at); keys > 0; keys--, at = suit_value_content(at)) {
 			int64_t key = suit_value_int(at);
 			const uint8_t **to = suit_param_at(&s->slot[m->slot[place]], key);
 			const uint8_t **have = suit_param_at(&s->slot[m->slot[source]], key);
@@ -366,7 +372,7 @@ each(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint
 	if (t->command == NULL || t->command->run != NULL) {
 		/* TD 5.5.2: of all components it means all dependencies */
 		if (t->command != NULL && t->command->code == MST_SUIT_CMD_PROCESS_DEPENDENCY &&
-		    t->on.argument != NULL && suit_value(t->on.argument).major == MAJOR_OTHER &&
+		    t->on.argument != NULL && suit_value_major(t->on.argument) == MAJOR_OTHER &&
 		    !suit_is_dependency(m, place))
 			return SUIT_OK;
 		return apply(s, m, t, place);
@@ -416,10 +422,10 @@ run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, mst_span seq
 	struct step t = { .on = { NULL, place }, .soft = kind == SUIT_TRY };
 	enum suit_outcome o = SUIT_OK;
 	struct suit_cur c;
-	uint64_t n;
+	size_t n;
 
 	suit_cur_init(&c, sequence);
-	for (n = suit_take(&c, MAJOR_ARRAY); n > 0 && o == SUIT_OK; n -= 2) {
+	for (n = suit_count(&c, MAJOR_ARRAY); n > 0 && o == SUIT_OK; n -= 2) {
 		t.code = c.at;
 		t.command = suit_command_find(suit_int(&c));
 		t.argument = suit_item(&c).ptr;

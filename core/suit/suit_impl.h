@@ -44,9 +44,13 @@ mst_err suit_manifest_read(struct mst_suit *s, struct mst_suit_manifest *m) MST_
 mst_span suit_place_id(const struct mst_suit_manifest *m, unsigned place);
 /* index -> place in m->slot[]; false: there is none. */
 bool suit_place(const struct mst_suit_manifest *m, uint64_t index, unsigned *place);
+#ifdef MUSTER_SUIT_BOOT
+#define suit_index_of(m, place) ((uint16_t)(place))
+#define suit_is_dependency(m, place) (false)
+#else
 uint16_t suit_index_of(const struct mst_suit_manifest *m, unsigned place);
-/* The dependency that this place is; NULL: a component. */
 bool suit_is_dependency(const struct mst_suit_manifest *m, unsigned place);
+#endif
 
 /* ---- suit_auth.c */
 mst_err suit_authenticate(struct mst_suit *s, struct mst_suit_manifest *m,
@@ -69,7 +73,6 @@ enum suit_argument {
 	SUIT_ARG_PARAMETERS,
 	SUIT_ARG_MULTIPLE,
 	SUIT_ARG_COPY,
-	SUIT_ARG_CUSTOM,
 };
 enum suit_command_flag {
 	SUIT_CONDITION = 1,
@@ -110,9 +113,12 @@ mst_err suit_wait_read(mst_span encoded, struct mst_suit_wait *out);
 mst_err suit_scan(struct mst_suit *s, const struct mst_suit_manifest *m) MST_MUST_USE;
 
 /* ---- suit_acl.c */
+#define SUIT_BIT_SOURCE 0
+#define SUIT_BIT_KEEP 62
+#define SUIT_BIT_CUSTOM 63
 enum suit_right { SUIT_RIGHT_COMMAND, SUIT_RIGHT_PARAMETER };
 bool suit_allowed(const struct mst_suit *s, const struct mst_suit_manifest *m, mst_span id,
-    enum suit_right kind, uint64_t bit);
+    enum suit_right kind, unsigned bit);
 
 /* ---- suit_exec.c */
 enum suit_outcome { SUIT_OK, SUIT_SOFT, SUIT_FAILED, SUIT_ABORTED };
@@ -137,7 +143,11 @@ struct suit_act {
 /* One section of one manifest, its shared sequence first. */
 mst_err suit_section_run(
     struct mst_suit *s, const struct mst_suit_manifest *m, int32_t section) MST_MUST_USE;
+#ifdef MUSTER_SUIT_BOOT
+#define suit_trace(a, result) ((void)0)
+#else
 void suit_trace(const struct suit_act *a, mst_err result);
+#endif
 
 #ifndef MUSTER_SUIT_BOOT
 void suit_measure_uint(struct suit_act *a, int key, uint64_t value);

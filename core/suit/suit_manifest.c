@@ -91,7 +91,7 @@ static mst_span
 take_id(struct suit_cur *c)
 {
 	const uint8_t *from = c->at;
-	uint64_t n;
+	size_t n;
 
 	if (c->e == MST_OK && suit_peek(c) != MAJOR_ARRAY)
 		suit_fail(c, MST_E_SUIT_COMPONENT_ID);
@@ -103,6 +103,7 @@ take_id(struct suit_cur *c)
 	return mst_span_of(from, (size_t)(c->at - from));
 }
 
+#ifndef MUSTER_SUIT_BOOT
 bool
 mst_suit_id_next(mst_span id, mst_span *rest, mst_span *segment)
 {
@@ -147,6 +148,7 @@ mst_suit_id_check_path(mst_span id)
 				return MST_E_SUIT_COMPONENT_ID;
 	return MST_OK;
 }
+#endif
 
 bool
 suit_place(const struct mst_suit_manifest *m, uint64_t index, unsigned *place)
@@ -155,14 +157,17 @@ suit_place(const struct mst_suit_manifest *m, uint64_t index, unsigned *place)
 		*place = (unsigned)index;
 		return true;
 	}
+#ifndef MUSTER_SUIT_BOOT
 	for (unsigned i = 0; i < m->dependencies; i++)
 		if (m->dependency[i].index == index) {
 			*place = m->dependency[i].place;
 			return true;
 		}
+#endif
 	return false;
 }
 
+#ifndef MUSTER_SUIT_BOOT
 uint16_t
 suit_index_of(const struct mst_suit_manifest *m, unsigned place)
 {
@@ -198,13 +203,14 @@ suit_place_id(const struct mst_suit_manifest *m, unsigned place)
 	if (place >= m->components)
 		return prefix_of(m, suit_index_of(m, place));
 	suit_cur_init(&c, common_of(m, COMMON_COMPONENTS));
-	for (uint64_t n = suit_take(&c, MAJOR_ARRAY); n > 0 && c.e == MST_OK; n--) {
+	for (size_t n = suit_count(&c, MAJOR_ARRAY); n > 0 && c.e == MST_OK; n--) {
 		id = take_id(&c);
 		if (place-- == 0)
 			return id;
 	}
 	return MST_NONE;
 }
+#endif
 
 /* The device's component of this identifier, in the table that all manifests share. */
 static mst_err
@@ -234,6 +240,10 @@ add_slot(struct mst_suit *s, struct mst_suit_manifest *m, mst_span id)
 	return MST_OK;
 }
 
+#ifdef MUSTER_SUIT_BOOT
+/* A bootloader has none (TD 5.1). */
+#define read_dependencies(s, m, item) (MST_E_SUIT_DEPENDENCY_LIMIT)
+#else
 /* { + uint => { ? 1 => prefix } }, in canonical order (TD 5.2.2). */
 static mst_err
 read_dependencies(struct mst_suit *s, struct mst_suit_manifest *m, mst_span item)
@@ -273,17 +283,18 @@ read_dependencies(struct mst_suit *s, struct mst_suit_manifest *m, mst_span item
 	}
 	return suit_end(&c);
 }
+#endif
 
 static mst_err
 read_components(struct mst_suit *s, struct mst_suit_manifest *m, mst_span item)
 {
 	struct suit_cur c;
-	uint64_t n;
+	size_t n;
 	mst_span id;
 	mst_err e;
 
 	suit_cur_init(&c, item);
-	if ((n = suit_take(&c, MAJOR_ARRAY)) == 0)
+	if ((n = suit_count(&c, MAJOR_ARRAY)) == 0)
 		return c.e != MST_OK ? c.e : MST_E_SUIT_COMMON;
 	for (; n > 0 && c.e == MST_OK; n--) {
 		id = take_id(&c);
@@ -347,20 +358,25 @@ read_severable(
 	return e == MST_E_SUIT_DIGEST_MISMATCH ? MST_E_SUIT_SEVERED_DIGEST : e;
 }
 
+#ifdef MUSTER_SUIT_BOOT
+#define check_set_version(item) (MST_OK)
+#define climbs(id) (false)
+#else
 /* UM 3.1: [+ int] */
 static mst_err
 check_set_version(mst_span item)
 {
 	struct suit_cur c;
-	uint64_t n;
+	size_t n;
 
 	suit_cur_init(&c, item);
-	if ((n = suit_take(&c, MAJOR_ARRAY)) == 0)
+	if ((n = suit_count(&c, MAJOR_ARRAY)) == 0)
 		return MST_E_SUIT_SET_VERSION;
 	while (n-- > 0 && c.e == MST_OK)
 		(void)suit_int(&c);
 	return suit_end(&c) == MST_E_SUIT_CBOR_TYPE ? MST_E_SUIT_SET_VERSION : c.e;
 }
+#endif
 
 static mst_err
 read_plain(struct mst_suit_manifest *m, struct suit_cur *c, int64_t key, enum form form)

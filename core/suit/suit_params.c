@@ -96,14 +96,14 @@ mst_err
 suit_version_read(mst_span encoded, int64_t *comparison, int64_t *ints, size_t *count)
 {
 	struct suit_cur c;
-	uint64_t n;
+	size_t n;
 	size_t releases = 0;
 
 	suit_cur_init(&c, encoded);
 	if (suit_take(&c, MAJOR_ARRAY) != 2)
 		return MST_E_SUIT_PARAMETER_VALUE;
 	*comparison = suit_int(&c);
-	n = suit_take(&c, MAJOR_ARRAY);
+	n = suit_count(&c, MAJOR_ARRAY);
 	if (c.e != MST_OK || *comparison < 1 || *comparison > 5 || n == 0 ||
 	    n > MST_SUIT_VERSION_MAX)
 		return MST_E_SUIT_PARAMETER_VALUE;
@@ -173,8 +173,8 @@ is_actor(int64_t key, mst_span other)
 	if (key != SUIT_OTHER_KEY)
 		return true;
 	return *other.ptr >> 5 == MAJOR_BYTES ||
-	       (*other.ptr >> 5 == MAJOR_TAG && suit_value(other.ptr).arg == META_UUID_TAG &&
-	           *suit_value(other.ptr).content >> 5 == MAJOR_BYTES);
+	       (*other.ptr >> 5 == MAJOR_TAG && suit_value_arg(other.ptr) == META_UUID_TAG &&
+	           *suit_value_content(other.ptr) >> 5 == MAJOR_BYTES);
 }
 
 static void

@@ -8,6 +8,57 @@
 
 #include "core/suit/suit_impl.h"
 
+#ifdef MUSTER_SUIT_BOOT
+/* load (M 7): from storage to where it runs; image-match follows, or it is not started. */
+static mst_err
+copy_blocks(const struct suit_act *a, const struct mst_suit_slot *source, uint64_t len)
+{
+	const struct mst_suit_platform *pf = a->s->platform;
+	mst_span block = mst_buf_span(&a->s->block);
+	mst_err e = MST_OK;
+
+	for (uint64_t at = 0; at < len && e == MST_OK; at += block.len) {
+		block.len = len - at < a->s->block.cap ? (size_t)(len - at) : a->s->block.cap;
+		e = pf->read(pf->ctx, source->handle, at, a->s->block.ptr, block.len);
+		if (e == MST_OK)
+			e = pf->write(pf->ctx, a->slot->handle, block);
+	}
+	return e;
+}
+
+mst_err
+suit_copy(struct suit_act *a)
+{
+	const struct mst_suit_platform *pf = a->s->platform;
+	const uint8_t *from = suit_param(a, MST_SUIT_PARAM_SOURCE);
+	const uint8_t *size = suit_param(a, MST_SUIT_PARAM_SIZE);
+	struct mst_suit_component_info info;
+	struct mst_suit_slot *source;
+	uint64_t offset = 0;
+	mst_err e;
+
+	if (from == NULL)
+		return MST_E_SUIT_PARAMETER_MISSING;
+	source = &a->s->slot[a->m->slot[suit_value_arg(from)]];
+	if (source == a->slot)
+		return MST_E_SUIT_SOURCE;
+	if ((e = pf->info(pf->ctx, source->handle, &info)) != MST_OK)
+		return e;
+	if (info.state == MST_SUIT_HOLDS_UNSIZED && size != NULL)
+		info.size = suit_value_arg(size);
+	else if (info.state != MST_SUIT_HOLDS)
+		return MST_E_SUIT_SOURCE;
+	a->slot->flags = SUIT_WRITTEN;
+	if ((e = pf->begin(pf->ctx, a->slot->handle, info.size, &offset)) != MST_OK)
+		return e;
+	e = offset == 0 ? copy_blocks(a, source, info.size) : MST_E_SUIT_PLATFORM;
+	if (e == MST_OK)
+		e = pf->end(pf->ctx, a->slot->handle, MST_NONE);
+	if (e != MST_OK)
+		pf->drop(pf->ctx, a->slot->handle);
+	return e;
+}
+#else
 #define PROOF MST_SUIT_SHA256
 #define JOURNAL_EVERY 65536
 
@@ -18,40 +69,29 @@ struct store {
 	uint64_t limit; /* that may come */
 	uint64_t stored;
 	bool proves; /* what is written is right if it is read back the same */
-#ifndef MUSTER_SUIT_BOOT
 	bool decrypts, resumable;
 	uint64_t noted; /* bytes that the journal knows of */
 	struct mst_suit_decrypt decrypt;
-#endif
 	union mst_suit_digest_state sum;
 };
 
 const struct mst_suit_manifest *
 suit_owner(const struct suit_act *a, const uint8_t *value)
 {
-#ifndef MUSTER_SUIT_BOOT
 	for (unsigned i = 0; i < MST_SUIT_DEPENDENCIES_MAX; i++) {
 		const struct mst_suit_manifest *m = &a->s->dependency[i];
 		if ((m->flags & SUIT_IN_USE) != 0 && value >= m->envelope.bytes.ptr &&
 		    value < m->envelope.bytes.ptr + m->envelope.bytes.len)
 			return m;
 	}
-#else
-	(void)value;
-#endif
 	return a->s->root;
 }
 
 uint8_t
 suit_number(const struct mst_suit *s, const struct mst_suit_manifest *m)
 {
-#ifndef MUSTER_SUIT_BOOT
 	if (m != s->root)
 		return (uint8_t)(1 + (m - s->dependency));
-#else
-	(void)s;
-	(void)m;
-#endif
 	return 0;
 }
 
@@ -67,7 +107,7 @@ source_of(const struct suit_act *a)
 	if (param == NULL)
 		return NULL;
 	owner = suit_owner(a, param);
-	if (!suit_place(owner, suit_value(param).arg, &place))
+	if (!suit_place(owner, suit_value_arg(param), &place))
 		return NULL;
 	slot = &a->s->slot[owner->slot[place]];
 	return slot == a->slot ? NULL : slot;
@@ -80,7 +120,6 @@ suit_written(struct suit_act *a)
 
 	a->slot->flags = (uint8_t)((before | SUIT_WRITTEN | SUIT_WANTED) & ~SUIT_CHECKED);
 	a->slot->writer = suit_number(a->s, a->m);
-#ifndef MUSTER_SUIT_BOOT
 	suit_dependencies_forget(a->s, a->slot);
 	if (a->command->code == MST_SUIT_CMD_SWAP) {
 		struct mst_suit_slot *source = source_of(a);
@@ -90,7 +129,6 @@ suit_written(struct suit_act *a)
 			suit_dependencies_forget(a->s, source);
 		}
 	}
-#endif
 }
 
 /* M 8.4.10.4, 8.4.10.5: MAY be skipped when digest and size are set and it is there already. */
@@ -107,10 +145,8 @@ holds_already(struct suit_act *a)
 	    (a->slot->flags & (SUIT_WRITTEN | SUIT_CHECKED)) == SUIT_WRITTEN)
 		return false;
 	if (suit_image_match(a) != MST_OK) {
-#ifndef MUSTER_SUIT_BOOT
 		a->measured.len = 0;
 		a->measured_count = 0;
-#endif
 		return false;
 	}
 	a->slot->flags |= SUIT_WANTED;
@@ -122,7 +158,6 @@ holds_already(struct suit_act *a)
 static mst_err
 unreferenced(const struct suit_act *a, const struct mst_suit_slot *slot)
 {
-#ifndef MUSTER_SUIT_BOOT
 	const struct mst_suit_platform *pf = a->s->platform;
 	uint8_t by[32];
 	unsigned count = 0;
@@ -133,14 +168,8 @@ unreferenced(const struct suit_act *a, const struct mst_suit_slot *slot)
 	suit_digest32(a->m, by);
 	e = pf->references(pf->ctx, slot->handle, mst_span_of(by, sizeof by), &count);
 	return e == MST_OK && count > 0 ? MST_E_SUIT_REFERENCED : e;
-#else
-	(void)a;
-	(void)slot;
-	return MST_OK;
-#endif
 }
 
-#ifndef MUSTER_SUIT_BOOT
 /* FE 4.3: where decryption does not tell a forgery, a digest over either text must. */
 static mst_err
 begin_decryption(struct store *st, const struct mst_suit_slot *source)
@@ -171,7 +200,6 @@ begin_decryption(struct store *st, const struct mst_suit_slot *source)
 	st->proves = st->proves || aead || (source != NULL && (source->flags & SUIT_CHECKED) != 0);
 	return MST_OK;
 }
-#endif
 
 static void
 drop(struct store *st)
@@ -180,12 +208,10 @@ drop(struct store *st)
 
 	if (st->proves)
 		st->a->s->crypto->digest_drop(st->a->s->crypto->ctx, &st->sum);
-#ifndef MUSTER_SUIT_BOOT
 	if (st->decrypts)
 		mst_suit_decrypt_drop(&st->decrypt);
 	if ((st->a->s->flags & SUIT_HOLD_PARTIAL) != 0)
 		return;
-#endif
 	pf->drop(pf->ctx, st->a->slot->handle);
 }
 
@@ -204,20 +230,16 @@ open_store(struct store *st, const struct mst_suit_slot *source, uint64_t *offse
 	/* of a dependency it is the envelope's, with or without tag (sheet 24.3): capacity bounds
 	 * it */
 	st->size =
-	    size == NULL || suit_is_dependency(a->m, a->place) ? UINT64_MAX : suit_value(size).arg;
+	    size == NULL || suit_is_dependency(a->m, a->place) ? UINT64_MAX : suit_value_arg(size);
 	st->limit = st->size < info.capacity ? st->size : info.capacity;
 	if (st->size != UINT64_MAX && st->size > info.capacity)
 		return MST_E_SUIT_CAPACITY;
-#ifndef MUSTER_SUIT_BOOT
 	st->resumable = size != NULL && suit_param(a, MST_SUIT_PARAM_DIGEST) != NULL && !st->proves;
 	if ((e = begin_decryption(st, source)) != MST_OK)
 		return e;
 	if (st->decrypts || !st->resumable)
 		*offset = 0;
 	st->resumable = st->resumable && !st->decrypts;
-#else
-	(void)source;
-#endif
 	suit_written(a);
 	if (st->proves &&
 	    (e = a->s->crypto->digest_begin(a->s->crypto->ctx, PROOF, &st->sum)) != MST_OK)
@@ -225,9 +247,7 @@ open_store(struct store *st, const struct mst_suit_slot *source, uint64_t *offse
 	else
 		e = pf->begin(pf->ctx, a->slot->handle, st->size, offset);
 	st->stored = *offset;
-#ifndef MUSTER_SUIT_BOOT
 	st->noted = *offset;
-#endif
 	if (e != MST_OK)
 		drop(st);
 	return e;
@@ -248,14 +268,12 @@ put_plain(struct store *st, mst_span block)
 	    (e = a->s->platform->write(a->s->platform->ctx, a->slot->handle, block)) != MST_OK)
 		return e;
 	st->stored += block.len;
-#ifndef MUSTER_SUIT_BOOT
 	uint32_t every =
 	    a->s->rules->journal_every == 0 ? JOURNAL_EVERY : a->s->rules->journal_every;
 	if (st->resumable && st->stored - st->noted >= every) {
 		st->noted = st->stored;
 		return suit_journal_progress(st->a, st->stored);
 	}
-#endif
 	return MST_OK;
 }
 
@@ -266,17 +284,14 @@ room(const struct store *st)
 	struct mst_buf b = st->a->s->block;
 
 	b.len = 0;
-#ifndef MUSTER_SUIT_BOOT
 	if (st->decrypts)
 		b.cap /= 2;
-#endif
 	return b;
 }
 
 static mst_err
 put(struct store *st, mst_span block)
 {
-#ifndef MUSTER_SUIT_BOOT
 	size_t half = st->a->s->block.cap / 2;
 	struct mst_buf plain;
 	mst_err e;
@@ -291,7 +306,6 @@ put(struct store *st, mst_span block)
 	}
 	if (st->decrypts)
 		return MST_OK;
-#endif
 	return put_plain(st, block);
 }
 
@@ -322,7 +336,6 @@ close_store(struct store *st, mst_err e)
 	const struct mst_suit_platform *pf = a->s->platform;
 	mst_span metadata = MST_NONE;
 
-#ifndef MUSTER_SUIT_BOOT
 	const uint8_t *param = suit_param(a, MST_SUIT_PARAM_METADATA);
 	if (param != NULL)
 		metadata = suit_value_string(param);
@@ -331,7 +344,6 @@ close_store(struct store *st, mst_err e)
 		e = mst_suit_decrypt_finish(&st->decrypt);
 		st->decrypts = false;
 	}
-#endif
 	if (e == MST_OK && st->size != UINT64_MAX && st->stored != st->size)
 		e = MST_E_SUIT_PAYLOAD_SHORT;
 	if (e == MST_OK)
@@ -354,14 +366,10 @@ source_len(const struct suit_act *a, const struct mst_suit_slot *source,
 	if (info->state == MST_SUIT_HOLDS)
 		return info->size;
 	if (*own != NULL)
-		return suit_value(*own).arg;
-#ifndef MUSTER_SUIT_BOOT
+		return suit_value_arg(*own);
 	if (st->decrypts)
 		return 0; /* how long the ciphertext is, nobody said */
-#else
-	(void)st;
-#endif
-	return target == NULL ? 0 : suit_value(target).arg;
+	return target == NULL ? 0 : suit_value_arg(target);
 }
 
 static mst_err
@@ -409,15 +417,12 @@ suit_copy(struct suit_act *a)
 	e = len == 0 && info.state == MST_SUIT_HOLDS_UNSIZED ? MST_E_SUIT_SOURCE
 	                                                     : copy_blocks(&st, source, len);
 	e = close_store(&st, e);
-#ifndef MUSTER_SUIT_BOOT
 	/* the tag vouches for the whole ciphertext, too */
 	if (e == MST_OK && st.decrypt.stage == MST_SUIT_DECRYPT_AUTHENTIC)
 		source->flags |= SUIT_CHECKED;
-#endif
 	return e;
 }
 
-#ifndef MUSTER_SUIT_BOOT
 static mst_err
 store_bytes(struct suit_act *a, mst_span bytes, bool proves)
 {
