@@ -542,3 +542,27 @@ mst_slots_boot(struct mst_slots *s, mst_slots_verify verify, void *ctx, struct m
 	*out = found;
 	return MST_OK;
 }
+
+mst_err
+mst_slots_booted(struct mst_slots *s, unsigned running)
+{
+	struct mst_slots_boot next = s->boot;
+
+	if (s->health != MST_OK)
+		return s->health;
+	if (running >= MST_SLOTS || !next.slot[running].known)
+		return MST_E_SLOT_MISMATCH;
+	if (!under_way(s) || (next.state == MST_SLOT_TRIAL && running == next.trial))
+		return MST_OK;
+	if (running == next.trial) {
+		/* also of STAGED: the bootloader was told, and then the power went */
+		next.state = MST_SLOT_TRIAL;
+		next.tries = 0;
+		return change(s, &next);
+	}
+	/*
+	 * PENDING may never have been tried, if the cut came before the bootloader
+	 * was told. It counts as reverted: to install again costs less than to guess.
+	 */
+	return next.state == MST_SLOT_STAGED ? MST_OK : give_up(s, MST_SLOT_WHY_NOT_CONFIRMED);
+}

@@ -264,6 +264,15 @@ mst_err mst_slots_boot(
     struct mst_slots *s, mst_slots_verify verify, void *ctx, struct mst_boot *out) MST_MUST_USE;
 
 /*
+ * Where another bootloader chooses (MCUboot, U-Boot, RAUC's: docs/boot.md): the
+ * system that runs now tells the record what happened. The trial runs: TRIAL.
+ * The confirmed one runs although the other was PENDING or on TRIAL: REVERTED.
+ * Before anything else, at each start; again: MST_OK. MST_E_SLOT_MISMATCH:
+ * running is no slot of the record.
+ */
+mst_err mst_slots_booted(struct mst_slots *s, unsigned running) MST_MUST_USE;
+
+/*
  * By the image on trial, after its health check: it is now the confirmed one,
  * and its identity's counter advances. running is the slot this code runs from
  * (the bootloader hands it over). Again after MST_OK: MST_OK. After an error or

@@ -459,6 +459,66 @@ identities_run_out(void **state)
 	assert_int_equal(begin(f, 0, 3), MST_OK);
 }
 
+static void
+another_bootloader_tries(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mst_slots_booted(&f->s, 0), MST_OK);
+	assert_int_equal(mst_slots_booted(&f->s, 1), MST_E_SLOT_MISMATCH);
+	nor_stage(&f->n, &f->s, 0, 2);
+	assert_int_equal(mst_slots_booted(&f->s, 0), MST_OK);
+	assert_int_equal(f->s.boot.state, MST_SLOT_STAGED);
+	assert_int_equal(mst_slots_arm(&f->s, 1), MST_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		reopen(f);
+		assert_int_equal(mst_slots_booted(&f->s, 1), MST_OK);
+		assert_int_equal(f->s.boot.state, MST_SLOT_TRIAL);
+	}
+	assert_int_equal(mst_slots_confirm(&f->s, 1), MST_OK);
+	numbered(f, 20);
+	assert_int_equal(mst_slots_booted(&f->s, 1), MST_OK);
+	assert_int_equal(f->s.boot.state, MST_SLOT_CONFIRMED);
+}
+
+static void
+another_bootloader_gives_up(void **state)
+{
+	struct fixture *f = *state;
+
+	nor_stage(&f->n, &f->s, 0, 2);
+	assert_int_equal(mst_slots_arm(&f->s, 1), MST_OK);
+	assert_int_equal(mst_slots_booted(&f->s, 1), MST_OK);
+	reopen(f);
+	assert_int_equal(mst_slots_booted(&f->s, 0), MST_OK);
+	assert_int_equal(f->s.boot.state, MST_SLOT_REVERTED);
+	assert_int_equal(f->s.boot.why, MST_SLOT_WHY_NOT_CONFIRMED);
+	numbered(f, 10);
+	assert_int_equal(begin(f, 0, 2), MST_OK);
+}
+
+static void
+another_bootloader_was_never_told(void **state)
+{
+	struct fixture *f = *state;
+
+	nor_stage(&f->n, &f->s, 0, 2);
+	assert_int_equal(mst_slots_arm(&f->s, 1), MST_OK);
+	assert_int_equal(mst_slots_booted(&f->s, 0), MST_OK);
+	assert_int_equal(f->s.boot.state, MST_SLOT_REVERTED);
+}
+
+static void
+another_bootloader_was_told_before_the_record(void **state)
+{
+	struct fixture *f = *state;
+
+	nor_stage(&f->n, &f->s, 0, 2);
+	assert_int_equal(mst_slots_booted(&f->s, 1), MST_OK);
+	assert_int_equal(f->s.boot.state, MST_SLOT_TRIAL);
+	assert_int_equal(mst_slots_confirm(&f->s, 1), MST_OK);
+}
+
 #define ROW(f, name)                                                                               \
 	{                                                                                          \
 		name, f, setup, NULL, NULL                                                         \
@@ -498,6 +558,12 @@ main(void)
 		ROW(running_must_be_a_slot, "SUIT-13.5 begin from nowhere"),
 		ROW(confirm_is_for_the_trial_alone, "SUIT-13.2 confirm out of turn"),
 		ROW(stage_verifies_first, "SUIT-13.5 stage verifies first"),
+		ROW(another_bootloader_tries, "SUIT-13.5 another bootloader tries"),
+		ROW(another_bootloader_gives_up, "SUIT-13.5 another bootloader gives up"),
+		ROW(another_bootloader_was_never_told,
+		    "SUIT-13.5 another bootloader was never told"),
+		ROW(another_bootloader_was_told_before_the_record,
+		    "SUIT-13.5 another bootloader was told first"),
 		ROW(identities_run_out, "SUIT-21 identities run out"),
 	};
 
