@@ -1,0 +1,1 @@
+fuzz_target(slots muster-core)
