@@ -72,6 +72,23 @@ open_keys(struct cli *c, const char *option, opener open, struct key_list *l)
 	return CLI_OK;
 }
 
+/* Each --cert belongs to the key that it certifies. */
+static int
+certify(struct cli *c, struct key_list *l)
+{
+	const char *path;
+
+	for (size_t n = 0; (path = cli_option_at(c, "cert", n)) != NULL; n++) {
+		mst_err e = MST_E_KEY_MISMATCH;
+
+		for (size_t i = 0; e == MST_E_KEY_MISMATCH && i < l->count; i++)
+			e = suit_key_certify(c->a, &l->key[i], path);
+		if (e != MST_OK)
+			return fw_refuse(c, e);
+	}
+	return CLI_OK;
+}
+
 /* --- sign, countersign --- */
 
 /* What devices would refuse is not signed; who signs has looked (M 8.3, RFC 9124 MFST.CHECK). */
@@ -141,6 +158,8 @@ sign(struct cli *c, bool counter)
 		return code;
 	code = open_keys(c, "key", open, &keys);
 	if (code == CLI_OK)
+		code = certify(c, &keys);
+	if (code == CLI_OK)
 		code = add_blocks(c, env, &keys);
 	close_keys(&keys);
 	return code == CLI_OK ? fw_write_envelope(c, env) : code;
@@ -162,6 +181,9 @@ const struct cli_option fw_sign_options[] = {
 	{ "key", "[KID=]KEY",
 	    "a PEM file, pkcs11:..., hss:PATH, secret:PATH or cose:PATH; may be given several "
 	    "times" },
+	{ "cert", "FILE",
+	    "the certificate of a --key, with its chain, in PEM: goes with the signature, for "
+	    "devices that have its anchor; may be given several times" },
 	{ "algorithm", "WORD",
 	    "es256, esp256, ed25519, eddsa, es384, es512, hss-lms, hmac-256 ...; else the key's "
 	    "usual "

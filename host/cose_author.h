@@ -60,10 +60,14 @@ MST_MUST_USE mst_err cose_key_row(struct arena *a, const struct cose_key *key,
 struct cose_signer {
 	int32_t alg; /* enum mst_suit_alg: a signature or HMAC */
 	mst_span kid; /* absent: none is written */
+	mst_span x5chain; /* COSE_X509 of its certificates (RFC 9360), encoded; absent: none */
 	EVP_PKEY *key; /* ECDSA, EdDSA; a PKCS#11 one, too */
 	struct hss_signer *hss; /* HSS-LMS: uses up a leaf */
 	mst_span secret; /* HMAC: of the hash's length at least */
 };
+/* COSE_X509 (RFC 9360 2) of a PEM file's certificates, the signer's first; must be of this key.
+ * MST_E_X509, MST_E_KEY_MISMATCH, MST_E_NOMEM. */
+MST_MUST_USE mst_err cose_x5chain(struct arena *a, mst_span pem, EVP_PKEY *key, mst_span *x5chain);
 /* The usual algorithm of a key: ES256, ES384, ES512, EdDSA; 0: none. */
 int32_t cose_signer_alg(EVP_PKEY *key);
 

@@ -23,6 +23,7 @@
 #include "muster/cbor.h"
 
 #define KEY_BYTES 65536u
+#define CERTS_BYTES (1u << 18)
 
 static mst_err
 say(mst_err e, const char *path, const char *words)
@@ -199,6 +200,22 @@ suit_key_named(struct arena *a, const char *text, mst_span *kid, const char **wo
 	return value_bytes(&v, mst_span_of(text, (size_t)(equals - text)), VALUE_PLAIN, kid);
 }
 
+mst_err
+suit_key_certify(struct arena *a, struct suit_key *k, const char *path)
+{
+	mst_span pem;
+	mst_err e = file_read(a, path, CERTS_BYTES, &pem);
+
+	if (e != MST_OK) {
+		suit_author_say("%s", file_why());
+		return e;
+	}
+	e = k->pkey == NULL ? MST_E_KEY_MISMATCH : cose_x5chain(a, pem, k->pkey, &k->x5chain);
+	if (e != MST_OK)
+		suit_author_say("%s: %s", path, mst_err_info(e)->sentence);
+	return e;
+}
+
 /* --- uses --- */
 
 mst_err
@@ -226,6 +243,7 @@ suit_key_signer(const struct suit_key *k, int32_t alg, mst_span kid, struct cose
 	}
 	*out = (struct cose_signer){ .alg = alg,
 		.kid = kid.ptr != NULL ? kid : k->kid,
+		.x5chain = k->x5chain,
 		.key = k->pkey,
 		.hss = k->hss,
 		.secret = k->secret };

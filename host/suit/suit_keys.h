@@ -23,6 +23,7 @@ struct suit_key {
 	mst_span secret; /* symmetric; on the heap, wiped by close */
 	mst_span hss_public; /* 60 bytes, of hss or alone */
 	mst_span kid; /* that a COSE_Key names, or that was said; absent: none */
+	mst_span x5chain; /* what a block shows of its signer, cose_x5chain(); absent: nothing */
 	int32_t alg; /* that a COSE_Key names; 0: none */
 	uint8_t *store; /* what secret and the parts of a COSE_Key lie in */
 	size_t store_len;
@@ -32,6 +33,11 @@ struct suit_key {
 MST_MUST_USE mst_err suit_key_private(struct arena *a, const char *word, struct suit_key *out);
 MST_MUST_USE mst_err suit_key_public(struct arena *a, const char *word, struct suit_key *out);
 void suit_key_close(struct suit_key *k); /* of zeros: nothing */
+/*
+ * The certificate of this key, and its chain, from a file in PEM: whoever has
+ * their anchor needs no key of the author's. MST_E_KEY_MISMATCH, MST_E_X509.
+ */
+MST_MUST_USE mst_err suit_key_certify(struct arena *a, struct suit_key *k, const char *path);
 
 /* "KID=WORD" to its parts; without "KID=" the kid is absent. KID: text or hex:. */
 MST_MUST_USE mst_err suit_key_named(
