@@ -11,6 +11,7 @@
 /* By number, not by NID: OpenSSL 3.0 does not know all of them. */
 #define CERT_OID_MASA_URL "1.3.6.1.5.5.7.1.32"
 #define CERT_OID_CMC_RA "1.3.6.1.5.5.7.3.28"
+#define CERT_OID_CODE_SIGNING "1.3.6.1.5.5.7.3.3"
 
 /* One DER certificate, nothing after it. Caller frees. MST_E_X509. */
 MST_MUST_USE mst_err cert_parse(mst_span der, X509 **out);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cert.h"
 #include "host/file.h"
 #include "host/pki.h"
 
@@ -140,6 +141,9 @@ init_factory(struct arena *a, const struct init_factory *f)
 	/* a nonceless voucher may be kept in a drawer: its signer lives as long as its anchor */
 	struct pki_spec nonceless = { "MASA voucher signer (nonceless)", o, .issuer = &voucher,
 		.path_length = -1, .append_issuer = true };
+	/* a device finds it good by the anchor of its vouchers; it signs no vouchers */
+	struct pki_spec firmware = { "Firmware signer", o, .issuer = &voucher, .path_length = -1,
+		.seconds = 10 * YEAR, .ekus = CERT_OID_CODE_SIGNING, .append_issuer = true };
 	struct pki_spec tls = { "MASA", o, .issuer = &web, .path_length = -1, .seconds = 2 * YEAR,
 		.ekus = EKU_SERVER, .hosts = host_of(a, f->url), .append_issuer = true };
 	mst_err e = begin(a, f->folder);
@@ -155,6 +159,8 @@ init_factory(struct arena *a, const struct init_factory *f)
 		pki_wipe(&leaf);
 	if (e == MST_OK &&
 	    (e = make(a, f->folder, "voucher-long", f->long_key, &nonceless, &leaf)) == MST_OK)
+		pki_wipe(&leaf);
+	if (e == MST_OK && (e = make(a, f->folder, "firmware", NULL, &firmware, &leaf)) == MST_OK)
 		pki_wipe(&leaf);
 	if (e == MST_OK)
 		e = make(a, f->folder, "masa-tls-ca", NULL, &web_ca, &web);

@@ -195,7 +195,9 @@ voucher_open(void *ctx, enum mst_media media, mst_span message, const struct mst
 	/* 8.7 step 2, CMS-9: by the factory's anchors, never by "the cert inside" */
 	if (e == MST_OK)
 		e = chain_verify(c->masa, env.signer, env.certs, clock, CHAIN_NOTHING_ELSE, NULL);
-	if (e == MST_E_X509_CHAIN)
+	/* who signs firmware below the same anchor signs no vouchers (decision 0018) */
+	if (e == MST_E_X509_CHAIN ||
+	    (e == MST_OK && cert_has_eku(env.signer, CERT_OID_CODE_SIGNING)))
 		e = MST_E_VOUCHER_SIGNER;
 	if (e == MST_OK)
 		e = keep_claims(&env.claims, store);

@@ -158,6 +158,24 @@ voucher_of_a_stranger_is_refused(void **state)
 	    MST_E_VOUCHER_SIGNER);
 }
 
+/* docs/decisions/0018: below the same anchor, but for firmware. */
+static void
+voucher_of_a_firmware_signer_is_refused(void **state)
+{
+	X509 *firmware = issue("firmware", w.foreign_key, w.vendor, w.vendor_key, "codeSigning");
+	X509 *voucher = issue("voucher", w.foreign_key, w.vendor, w.vendor_key, NULL);
+
+	(void)state;
+	assert_int_equal(
+	    open_voucher(voucher_by(MST_MEDIA_CMS_JSON, w.foreign_key, firmware, NULL), &now, 8192),
+	    MST_E_VOUCHER_SIGNER);
+	assert_int_equal(/* the same key, without that purpose */
+	    open_voucher(voucher_by(MST_MEDIA_CMS_JSON, w.foreign_key, voucher, NULL), &now, 8192),
+	    MST_OK);
+	X509_free(firmware);
+	X509_free(voucher);
+}
+
 static void
 voucher_with_a_borrowed_chain_is_refused(void **state)
 {
@@ -731,6 +749,8 @@ main(void)
 		P("voucher_open: a good CMS voucher", good_voucher_opens, &cms),
 		P("voucher_open: a good JWS voucher", good_voucher_opens, &jws),
 		T("voucher_open 8.7.2: signer of another house", voucher_of_a_stranger_is_refused),
+		T("voucher_open 8.7.2: signer of firmware below the same anchor",
+		    voucher_of_a_firmware_signer_is_refused),
 		T("voucher_open CMS-9: foreign signer beside the true chain",
 		    voucher_with_a_borrowed_chain_is_refused),
 		T("voucher_open 8.7.6: MASA certificate expired",
