@@ -8,6 +8,7 @@
 
 #include "host/conf.h"
 #include "host/log.h"
+#include "muster/cbor.h"
 
 const char *
 agent_config_why(void)
@@ -29,6 +30,10 @@ static const struct conf_range ranges[] = {
 	{ "block", 16, 512 }, /* CO-4: 512 at most on a constrained link */
 	{ "fragment", 512, 1024 }, /* cV 6.1.4: 2^9 or 2^10 */
 	{ "renew_after", 0.05, 0.9 },
+	{ "slot_size", 65536, 1099511627776.0 },
+	{ "health_time", 1, 86400 },
+	{ "tries", 1, 15 },
+	{ "poll", 0, 31536000 },
 };
 
 static const struct conf_words words[] = {
@@ -37,6 +42,7 @@ static const struct conf_words words[] = {
 	{ "clock", "trusted untrusted none" },
 	{ "transport", "https coaps" },
 	{ "voucher", "cms jws cose" },
+	{ "signers", "manufacturer both" },
 };
 
 static const struct conf_rules rules = { ranges, sizeof ranges / sizeof ranges[0], words,
@@ -53,6 +59,15 @@ static cfg_opt_t timer_opts[] = { CFG_INT("stall", 5, CFGF_NONE),
 	CFG_INT("answer_max", 0, CFGF_NONE), CFG_END() };
 static cfg_opt_t coap_opts[] = { CFG_INT("block", 256, CFGF_NONE),
 	CFG_INT("fragment", 1024, CFGF_NONE), CFG_END() };
+static cfg_opt_t update_opts[] = { CFG_STR("manifest", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("slots", "{}", CFGF_NONE), CFG_INT("slot_size", 64 << 20, CFGF_NONE),
+	CFG_STR_LIST("component", "{\"00\"}", CFGF_NONE), CFG_STR("vendor", NULL, CFGF_NODEFAULT),
+	CFG_STR("class", NULL, CFGF_NODEFAULT), CFG_STR("anchors", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("keys", "{}", CFGF_NONE), CFG_STR("signers", "manufacturer", CFGF_NONE),
+	CFG_STR("authorize", NULL, CFGF_NODEFAULT), CFG_STR("health", NULL, CFGF_NODEFAULT),
+	CFG_INT("health_time", 300, CFGF_NONE), CFG_STR("restart", NULL, CFGF_NODEFAULT),
+	CFG_STR("link", NULL, CFGF_NODEFAULT), CFG_INT("tries", 1, CFGF_NONE),
+	CFG_INT("poll", 86400, CFGF_NONE), CFG_STR("report", NULL, CFGF_NODEFAULT), CFG_END() };
 static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT),
 	CFG_STR("idevid_cert", NULL, CFGF_NODEFAULT), CFG_STR("idevid_key", NULL, CFGF_NODEFAULT),
 	CFG_STR("masa_anchors", NULL, CFGF_NODEFAULT), CFG_STR("transport", "https", CFGF_NONE),
@@ -60,7 +75,8 @@ static cfg_opt_t opts[] = { CFG_STR("state", NULL, CFGF_NODEFAULT),
 	CFG_BOOL("discover", cfg_false, CFGF_NONE), CFG_STR("voucher", "", CFGF_NONE),
 	CFG_BOOL("refuse_nonceless", cfg_false, CFGF_NONE), CFG_STR("clock", "trusted", CFGF_NONE),
 	CFG_FLOAT("renew_after", 2.0 / 3, CFGF_NONE), CFG_SEC("timers", timer_opts, CFGF_NONE),
-	CFG_SEC("log", log_opts, CFGF_NONE), CONF_LAST, CFG_END() };
+	CFG_SEC("update", update_opts, CFGF_NODEFAULT), CFG_SEC("log", log_opts, CFGF_NONE),
+	CONF_LAST, CFG_END() };
 
 /* --- from libconfuse's tree to the struct --- */
 
@@ -246,6 +262,134 @@ read_transport(struct reader *r, cfg_t *cfg)
 		    "coap: block is at most half of fragment, for the options beside it");
 }
 
+/* --- update --- */
+
+static int
+hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c == '\0' ? NULL : strchr(digits, c | 32);
+
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Hex digits in pairs, with dashes between them allowed (a UUID): bytes, or -1. */
+static int
+hex_bytes(const char *text, uint8_t *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (const char *p = text; *p != '\0'; p += 2) {
+		if (*p == '-')
+			p++;
+		if (hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0 || n == cap)
+			return -1;
+		out[n++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+	}
+	return (int)n;
+}
+
+static void
+read_uuid(struct reader *r, cfg_t *c, const char *name, uint8_t out[16])
+{
+	const char *text = need(r, c, name);
+
+	if (text != NULL && hex_bytes(text, out, 16) != 16)
+		fail(r, c, MST_E_CONFIG_VALUE,
+		    arena_printf(r->a, "%s: a UUID of 32 hex digits", name));
+}
+
+/* SUIT_Component_Identifier: an array of byte strings, here in hex; last: one more, or NULL. */
+static mst_span
+read_component(struct reader *r, cfg_t *c, const char *last)
+{
+	unsigned n = cfg_size(c, "component");
+	struct mst_buf b = arena_buf(r->a, 512);
+	struct mst_cbor_writer w;
+	uint8_t segment[64];
+
+	mst_cbor_put_init(&w, &b);
+	mst_cbor_put_array(&w, n + (last != NULL));
+	for (unsigned i = 0; i < n; i++) {
+		int len = hex_bytes(cfg_getnstr(c, "component", i), segment, sizeof segment);
+
+		if (len < 1)
+			fail(r, c, MST_E_CONFIG_VALUE,
+			    "update: component is a list of byte strings in hex, {\"00\"}");
+		else
+			mst_cbor_put_bytes(&w, mst_span_of(segment, (size_t)len));
+	}
+	if (last != NULL)
+		mst_cbor_put_bytes(&w, mst_span_str(last));
+	if (n == 0 || mst_cbor_put_end(&w) != MST_OK)
+		fail(r, c, MST_E_CONFIG_VALUE, "update: component has 1 to 6 segments");
+	return mst_buf_span(&b);
+}
+
+/* libconfuse's own text goes with its tree. */
+static const char *
+copy_of(struct reader *r, const char *text)
+{
+	return kept(r, text, arena_str(r->a, mst_span_str(text)));
+}
+
+static const char *
+path_or_none(struct reader *r, cfg_t *c, const char *name)
+{
+	const char *v = cfg_getstr(c, name);
+
+	return v == NULL || v[0] == '\0' ? NULL : resolve(r, copy_of(r, v));
+}
+
+static const char *
+text_or_none(struct reader *r, cfg_t *c, const char *name)
+{
+	const char *v = cfg_getstr(c, name);
+
+	return v == NULL || v[0] == '\0' ? NULL : copy_of(r, v);
+}
+
+static void
+read_update(struct reader *r, cfg_t *c)
+{
+	struct agent_update *u = &r->out->update;
+
+	if (c == NULL)
+		return;
+	u->there = true;
+	u->manifest = need(r, c, "manifest");
+	if (u->manifest != NULL && strncmp(u->manifest, "https://", 8) != 0 &&
+	    strncmp(u->manifest, "coaps://", 8) != 0)
+		fail(r, c, MST_E_CONFIG_VALUE, "update: manifest begins with https:// or coaps://");
+	if (cfg_size(c, "slots") != 2)
+		fail(r, c, MST_E_CONFIG_MISSING, "update: slots are two, for A and for B");
+	for (unsigned i = 0; i < 2 && i < cfg_size(c, "slots"); i++)
+		u->slot[i] = resolve(r, copy_of(r, cfg_getnstr(c, "slots", i)));
+	u->slot_size = cfg_getint(c, "slot_size");
+	u->component = read_component(r, c, NULL);
+	u->staging = read_component(r, c, "encrypted");
+	read_uuid(r, c, "vendor", u->vendor);
+	read_uuid(r, c, "class", u->class_id);
+	u->anchors = path_or_none(r, c, "anchors");
+	if (u->anchors == NULL)
+		u->anchors = r->out->masa_anchors;
+	u->key_count = cfg_size(c, "keys");
+	if (u->key_count > AGENT_FACTORY_KEYS_MAX)
+		fail(r, c, MST_E_CONFIG_VALUE, "update: keys are eight at most");
+	for (unsigned i = 0; i < u->key_count && i < AGENT_FACTORY_KEYS_MAX; i++)
+		u->keys[i] = resolve(r, copy_of(r, cfg_getnstr(c, "keys", i)));
+	u->both = cfg_getstr(c, "signers")[0] == 'b';
+	u->authorize = path_or_none(r, c, "authorize");
+	u->health = path_or_none(r, c, "health");
+	u->health_time = (int)cfg_getint(c, "health_time");
+	u->restart = path_or_none(r, c, "restart");
+	u->link = path_or_none(r, c, "link");
+	u->tries = (int)cfg_getint(c, "tries");
+	u->poll = (int)cfg_getint(c, "poll");
+	u->report = text_or_none(r, c, "report");
+	if (u->report != NULL && strncmp(u->report, "https://", 8) != 0)
+		fail(r, c, MST_E_CONFIG_VALUE, "update: report begins with https://");
+}
+
 static void
 read_all(struct reader *r, cfg_t *cfg)
 {
@@ -266,6 +410,7 @@ read_all(struct reader *r, cfg_t *cfg)
 	o->log_level = log_level_find(cfg_getstr(cfg_getsec(cfg, "log"), "level"));
 	read_registrars(r, cfg);
 	read_timers(r, cfg_getsec(cfg, "timers"));
+	read_update(r, cfg_size(cfg, "update") > 0 ? cfg_getsec(cfg, "update") : NULL);
 }
 
 mst_err

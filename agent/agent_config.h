@@ -20,6 +20,27 @@ enum agent_clock {
 /* What carries the protocol; with it goes the engine's profile. */
 enum agent_transport { AGENT_HTTPS, AGENT_COAPS };
 
+/* The section "update": absent, the device does not update itself. */
+#define AGENT_FACTORY_KEYS_MAX 8
+struct agent_update {
+	bool there;
+	const char *manifest; /* URI, https or coaps */
+	const char *slot[2]; /* files or block devices */
+	int64_t slot_size; /* bytes, where the slots are files */
+	mst_span component; /* encoded identifier of the image */
+	mst_span staging; /* and of the place beside it: one segment more, "encrypted" */
+	uint8_t vendor[16], class_id[16];
+	const char *anchors; /* PEM: whose signers the manufacturer is; default: masa_anchors */
+	const char *keys[AGENT_FACTORY_KEYS_MAX]; /* files with COSE_Keys of the manufacturer */
+	size_t key_count;
+	bool both; /* the site must have signed, too */
+	const char *authorize, *health, *restart, *link; /* commands; a symbolic link; NULL: none */
+	int health_time; /* seconds that an image on trial has */
+	int tries; /* boots that it gets */
+	int poll; /* seconds between looks; 0: only when asked */
+	const char *report; /* URI, https; NULL: reports are kept, not sent */
+};
+
 struct agent_config {
 	const char *path, *folder;
 	const char *state; /* folder of what the device keeps */
@@ -36,6 +57,7 @@ struct agent_config {
 	enum agent_clock clock;
 	double renew_after; /* part of an LDevID's life after which it is renewed */
 	struct mst_pledge_timers timers;
+	struct agent_update update;
 	int log_format, log_level; /* enum log_format, log_level */
 };
 

@@ -13,6 +13,8 @@
 
 #include "agent/agent.h"
 #include "agent/agent_store.h"
+#include "agent/update.h"
+#include "agent/update_care.h"
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/notify.h"
@@ -22,14 +24,20 @@ static const char usage[] =
     "       muster-agent --config FILE status [--json]\n"
     "       muster-agent --config FILE renew [--timeout SECONDS]\n"
     "       muster-agent --config FILE factory-reset\n"
+    "       muster-agent --config FILE update [--again] [URI]\n"
+    "       muster-agent --config FILE boot | settle | confirm | revert\n"
+    "       muster-agent --config FILE slot-format a|b ENVELOPE\n"
     "\n"
     "Takes this device from its IDevID to a certificate of its site (RFC 8995), reports,\n"
-    "and renews. Without a command: the daemon.\n"
+    "and renews. Without a command: the daemon. Updates its image from signed manifests (SUIT):\n"
+    "update looks and installs, boot says which slot to start, settle runs the health check of a\n"
+    "trial, confirm and revert judge it by hand.\n"
     "\n"
     "  -c, --config FILE      configuration, see muster-agent(8)\n"
     "      --once             do what is due now, then end\n"
     "      --timeout SECONDS  begin no attempt later than this (--once, renew; default 120)\n"
-    "      --json             status as one JSON object\n"
+    "      --json             status, update, boot: one JSON object\n"
+    "      --again            update: also what was tried and reverted before\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -38,8 +46,9 @@ static const char usage[] =
 
 struct options {
 	const char *config, *command;
+	const char *words[2]; /* behind the command; NULL: none */
 	long timeout;
-	bool once, json;
+	bool once, json, again;
 };
 
 static int
@@ -91,6 +100,7 @@ static int
 run(const struct agent_config *cfg, enum agent_task task, long timeout)
 {
 	static struct listener l;
+	struct update_care *care;
 	pthread_t thread;
 	int code;
 	pid_t holder;
@@ -110,9 +120,14 @@ run(const struct agent_config *cfg, enum agent_task task, long timeout)
 		agent_close(l.agent);
 		return fail(MST_E_NOMEM, "no thread", AGENT_FAILED);
 	}
+	care = task == AGENT_RENEW
+	           ? NULL
+	           : update_care_start(
+	                 cfg, task == AGENT_DAEMON ? UPDATE_CARE_ALL : UPDATE_CARE_TRIAL);
 	if (task == AGENT_DAEMON)
 		notify_service_manager("READY=1\n");
 	code = (int)agent_run(l.agent, task, timeout);
+	update_care_stop(care);
 	if (task == AGENT_DAEMON)
 		notify_service_manager("STOPPING=1\n");
 	e = agent_verdict(l.agent);
@@ -214,13 +229,142 @@ renew(const struct agent_config *cfg, long timeout)
 	return holder > 0 ? ask_daemon(cfg, holder, timeout) : run(cfg, AGENT_RENEW, timeout);
 }
 
+/* ---- updates ---- */
+
+/* So many words may stand behind a command. */
+static int
+words_of(const char *command)
+{
+	return strcmp(command, "update") == 0 ? 1 : strcmp(command, "slot-format") == 0 ? 2 : 0;
+}
+
+static int
+code_of(mst_err e)
+{
+	switch ((int)e) {
+	case MST_E_USAGE: return AGENT_USAGE;
+	case MST_E_CONFLICT: return AGENT_CONFLICT;
+	case MST_E_UPDATE_NO_DEVICE: return AGENT_NOT_ENROLLED;
+	case MST_E_UNREACHABLE:
+	case MST_E_TIMEOUT:
+	case MST_E_SUIT_INTERRUPTED: return AGENT_UNREACHABLE;
+	case MST_E_NOMEM:
+	case MST_E_IO: return AGENT_FAILED;
+	default: return AGENT_REFUSED;
+	}
+}
+
+/* The verdict as an object (issue 4: code, name, section, offset, component). */
+static void
+print_verdict(mst_err e, const struct mst_suit_refusal *r, const char *what)
+{
+	const struct mst_err_info *i = mst_err_info(e);
+
+	if (e == MST_OK) {
+		printf("{\"accepted\":true,\"result\":\"%s\"}\n", what);
+		return;
+	}
+	printf("{\"accepted\":false,\"code\":\"%s\",\"name\":\"%s\",\"section\":%d,"
+	       "\"offset\":%u,\"component\":%d}\n",
+	    i->code, i->name, r == NULL ? 0 : (int)r->section, r == NULL ? 0 : (unsigned)r->offset,
+	    r == NULL || r->component == MST_SUIT_NO_INDEX ? -1 : (int)r->component);
+}
+
+static int
+look(const struct agent_config *cfg, struct update *u, const struct options *o)
+{
+	enum update_found found = UPDATE_NOTHING_NEW;
+	mst_err e = update_look(u, o->words[0], o->again ? UPDATE_AGAIN : UPDATE_ONCE_ONLY, &found);
+	const char *what = found == UPDATE_INSTALLED ? "installed" : "nothing new";
+
+	if (o->json)
+		print_verdict(e, update_refusal(u), what);
+	if (e != MST_OK)
+		return fail(e, update_why(), code_of(e));
+	if (!o->json)
+		puts(what);
+	if (found == UPDATE_INSTALLED)
+		update_restart(cfg);
+	return AGENT_OK;
+}
+
+static int
+settle(const struct agent_config *cfg, struct update *u)
+{
+	enum update_settled how;
+	mst_err e = update_settle(u, &how);
+
+	if (e != MST_OK)
+		return fail(e, update_why(), code_of(e));
+	if (how == UPDATE_REVERTED)
+		update_restart(cfg);
+	return AGENT_OK;
+}
+
+static int
+boot(const struct agent_config *cfg, struct update *u, const struct options *o)
+{
+	static const char *const kinds[] = { "confirmed", "trial", "revert", "fallback" };
+	struct mst_boot b;
+	mst_err e = update_boot(u, &b);
+
+	if (e != MST_OK)
+		return fail(e, update_why(), code_of(e));
+	if (o->json)
+		printf("{\"slot\":\"%c\",\"kind\":\"%s\",\"number\":%llu,\"path\":\"%s\"}\n",
+		    "ab"[b.slot], kinds[b.kind], (unsigned long long)b.image.number,
+		    cfg->update.slot[b.slot]);
+	else
+		printf("%s\n", cfg->update.slot[b.slot]);
+	return AGENT_OK;
+}
+
+static int
+update(const struct agent_config *cfg, const struct options *o)
+{
+	const char *c = o->command, *w = o->words[0];
+	struct update *u = NULL;
+	mst_err e = update_open(cfg, &u);
+	int code = AGENT_OK;
+
+	if (e != MST_OK)
+		return fail(e, update_why(), code_of(e));
+	if (strcmp(c, "update") == 0)
+		code = look(cfg, u, o);
+	else if (strcmp(c, "boot") == 0)
+		code = boot(cfg, u, o);
+	else if (strcmp(c, "settle") == 0)
+		code = settle(cfg, u);
+	else if (strcmp(c, "confirm") == 0)
+		e = update_confirm(u);
+	else if (strcmp(c, "revert") == 0)
+		e = update_revert(u);
+	else if (w == NULL || o->words[1] == NULL || (strcmp(w, "a") != 0 && strcmp(w, "b") != 0))
+		e = MST_E_USAGE;
+	else
+		e = update_format(u, (unsigned)(w[0] - 'a'), o->words[1]);
+	if (e != MST_OK)
+		code = fail(e, update_why(), code_of(e));
+	update_close(u);
+	return code;
+}
+
+static bool
+is_update(const char *c)
+{
+	return strcmp(c, "update") == 0 || strcmp(c, "boot") == 0 || strcmp(c, "confirm") == 0 ||
+	       strcmp(c, "revert") == 0 || strcmp(c, "settle") == 0 ||
+	       strcmp(c, "slot-format") == 0;
+}
+
 static int
 parse(int argc, char **argv, struct options *o)
 {
 	static const struct option list[] = { { "config", required_argument, NULL, 'c' },
 		{ "once", no_argument, NULL, 'o' }, { "timeout", required_argument, NULL, 't' },
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+		{ "json", no_argument, NULL, 'j' }, { "again", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 } };
 	char *end;
 	int c;
 
@@ -231,6 +375,7 @@ parse(int argc, char **argv, struct options *o)
 		case 'c': o->config = optarg; break;
 		case 'o': o->once = true; break;
 		case 'j': o->json = true; break;
+		case 'a': o->again = true; break;
 		case 't':
 			o->timeout = strtol(optarg, &end, 10);
 			if (*end != '\0' || o->timeout < 1 || o->timeout > 1000000) {
@@ -245,9 +390,11 @@ parse(int argc, char **argv, struct options *o)
 		}
 	}
 	o->command = optind < argc ? argv[optind] : "";
-	if (o->config == NULL || argc - optind > 1) {
+	for (int i = 0; i < 2; i++)
+		o->words[i] = optind + 1 + i < argc ? argv[optind + 1 + i] : NULL;
+	if (o->config == NULL || argc - optind > 1 + words_of(o->command)) {
 		fputs(o->config == NULL ? "muster-agent: --config FILE is missing; see --help\n"
-		                        : "muster-agent: one command at most; see --help\n",
+		                        : "muster-agent: too many words; see --help\n",
 		    stderr);
 		return AGENT_USAGE;
 	}
@@ -259,7 +406,9 @@ obey(const struct agent_config *cfg, const struct options *o)
 {
 	const char *c = o->command;
 
-	if ((o->once && c[0] != '\0') || (o->json && strcmp(c, "status") != 0)) {
+	if ((o->once && c[0] != '\0') || (o->again && strcmp(c, "update") != 0) ||
+	    (o->json && strcmp(c, "status") != 0 && strcmp(c, "update") != 0 &&
+	        strcmp(c, "boot") != 0)) {
 		fputs("muster-agent: these options do not go together; see --help\n", stderr);
 		return AGENT_USAGE;
 	}
@@ -271,7 +420,12 @@ obey(const struct agent_config *cfg, const struct options *o)
 		return renew(cfg, o->timeout);
 	if (strcmp(c, "factory-reset") == 0)
 		return factory_reset(cfg);
-	fprintf(stderr, "muster-agent: \"%s\" is not a command: status, renew, factory-reset\n", c);
+	if (is_update(c))
+		return update(cfg, o);
+	fprintf(stderr,
+	    "muster-agent: \"%s\" is not a command: status, renew, factory-reset, update, boot, "
+	    "settle, confirm, revert, slot-format\n",
+	    c);
 	return AGENT_USAGE;
 }
 

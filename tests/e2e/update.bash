@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+# The life of an image on a device that BRSKI and EST have enrolled: found,
+# judged, installed, tried, confirmed or reverted, and never anything older
+# (issue 4, items 5 and 7; sheet suit.md 13, 19, 22).
+. "$(dirname "$0")/world.bash"
+HERE=$(cd "$(dirname "$0")" && pwd)
+D=U-1 VENDOR=dns:acme.example CLASS=class:acme.example/lamp
+
+depot_up() { # [options of depot.py]
+	begin depot python3 "$HERE/depot.py" "${PORT[depot]}" "$W/depot" "$W/site/registrar.pem" "$W/site/registrar.key" \
+		"$W/site/ca.pem" "$W/requests" "$@"
+	until_true 20 listens "${PORT[depot]}"
+}
+image() { # N BYTES: an image whose first line says which it is
+	{ echo "image $1"; head -c "$2" /dev/urandom; } >"$W/depot/v$1.bin"
+}
+# manifest NUMBER IMAGE [arguments of create]: signed by the factory's firmware signer
+manifest() {
+	local n=$1 i=$2
+	shift 2
+	muster fw create --template image --sequence-number "$n" --vendor $VENDOR --class $CLASS --component hex:00 \
+		--image "$W/depot/v$i.bin" --uri "v$i.bin" --out "$W/m$n.unsigned" "$@" &&
+		sign "$W/m$n.unsigned" "$W/m$n.suit"
+}
+sign() {
+	muster fw sign "$1" --key "$W/factory/firmware.key" --cert "$W/factory/firmware.pem" --out "$2"
+}
+offer() { cp "$1" "$W/depot/manifest.suit"; }
+upd() { muster-agent --config "$W/devices/$D/agent.conf" "$@"; }
+slot_of() { upd boot --json | jq -r "$1"; }
+booted() { head -1 "$W/current" | tr -d '\0'; }
+
+world() {
+	want "a world" world_make || return
+	read -r "PORT[depot]" _ < <("$BIN/tests/e2e/e2e_tool" ports 1)
+	mkdir "$W/depot"
+	want "MASA" up factory
+	want "site" up site
+	VIA=${PORT[site]}
+	want "a device" devices $D
+	uuid() { muster fw create --template image --sequence-number 1 --vendor $VENDOR --class $CLASS --component hex:00 \
+		--image "$W/depot/v1.bin" --uri v1.bin --out - | muster inspect - --json; }
+	image 1 300000
+	cat >"$W/healthy" <<-END
+		#!/bin/sh
+		! grep -q '^sick' "$W/current"
+	END
+	chmod +x "$W/healthy"
+	agent_conf $D "$(update_section)"
+	want "it joins" join $D
+	want "depot" depot_up
+}
+vendor_uuid() { python3 -c 'import uuid; v = uuid.uuid5(uuid.NAMESPACE_DNS, "acme.example"); print(v if "'$1'" == "vendor" else uuid.uuid5(v, "lamp"))'; }
+update_section() { # [more lines]
+	cat <<-END
+		update {
+			manifest = "https://127.0.0.1:${PORT[depot]}/manifest.suit"
+			slots = { "slot-a.bin", "slot-b.bin" }
+			slot_size = 1048576
+			vendor = "$(vendor_uuid vendor)"
+			class = "$(vendor_uuid class)"
+			health = "$W/healthy"
+			link = "$W/current"
+			report = "https://127.0.0.1:${PORT[depot]}/report"
+			${1:-}
+		}
+	END
+}
+# Not enrolled: updates need an identity first.
+unenrolled_is_refused() {
+	devices U-0 && agent_conf U-0 "$(update_section)"
+	muster-agent --config "$W/devices/U-0/agent.conf" update >"$W/out" 2>&1
+	same "exit" 3 $?
+	want "named" grep -q MU-8809 "$W/out"
+}
+factory_installs_the_first() {
+	want "manifest 1" manifest 1 1
+	cp "$W/depot/v1.bin" "$W/devices/$D/slot-a.bin"
+	want "format" upd slot-format a "$W/m1.suit"
+	upd slot-format a "$W/m1.suit" >"$W/out" 2>&1
+	same "a record is made once" 4 $?
+	same "boot" a "$(slot_of .slot)"
+	same "image" "image 1" "$(booted)"
+}
+an_update_is_installed_tried_and_confirmed() {
+	image 2 400000
+	want "manifest 2" manifest 2 2
+	offer "$W/m2.suit"
+	same "look" installed "$(upd update)"
+	same "the image is fetched by ranges" 206 "$(grep v2.bin "$W/requests" | awk '{print $3}' | sort -u)"
+	same "nothing is booted yet" "image 1" "$(booted)"
+	same "asked again: nothing" "nothing new" "$(upd update)"
+	same "boot" "b trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "image 2" "$(booted)"
+	want "it says that it is well" upd confirm
+	same "boot" "b confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "slot b holds it whole" 0 "$(cmp -n 400008 "$W/depot/v2.bin" "$W/devices/$D/slot-b.bin" >/dev/null; echo $?)"
+}
+the_report_tells_the_truth() {
+	same "type" "application/suit-report+cose" "$(cat "$W/depot/posted.type")"
+	muster inspect "$W/depot/posted" >"$W/inspected" 2>&1
+	want "inspect reads it" grep -qi "success\|result" "$W/inspected"
+	openssl x509 -in "$(ldevid $D)" -pubkey -noout >"$W/ldevid.pub"
+	want "it verifies, and replays" muster fw report verify "$W/depot/posted" "$W/m2.suit" --anchor "$W/ldevid.pub"
+	want "and not for another manifest" bash -c "! muster fw report verify '$W/depot/posted' '$W/m1.suit' --anchor '$W/ldevid.pub'"
+}
+a_sick_image_reverts_by_itself() {
+	{ echo "sick 3"; head -c 100000 /dev/urandom; } >"$W/depot/v3.bin"
+	want "manifest 3" manifest 3 3
+	offer "$W/m3.suit"
+	same "look" installed "$(upd update)"
+	same "boot" "a trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "sick 3" "$(booted)"
+	# the agent of that image starts, finds it on trial, and runs its health check
+	join $D
+	same "boot" "b confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "image 2" "$(booted)"
+	same "not tried again" "nothing new" "$(upd update)"
+}
+a_trial_without_confirmation_is_over() {
+	image 4 5000
+	want "manifest 4" manifest 4 4
+	offer "$W/m4.suit"
+	same "look" installed "$(upd update)"
+	same "boot" "a trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "the second boot" "b revert" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "image 2" "$(booted)"
+	same "asked to, it tries again" installed "$(upd update --again)"
+	same "boot" "a trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	want "confirm" upd confirm
+	same "image" "image 4" "$(booted)"
+}
+# refused WORDS NAME: what is offered is refused by this name, and nothing changes
+refused() {
+	local before after
+	before=$(sha256sum "$W/devices/$D"/slot-?.bin; slot_of .slot)
+	upd update --json >"$W/verdict" 2>"$W/out"
+	same "$1: exit" 4 $?
+	same "$1: accepted" false "$(jq -r .accepted "$W/verdict")"
+	same "$1: name" "$2" "$(jq -r .name "$W/verdict")"
+	after=$(sha256sum "$W/devices/$D"/slot-?.bin; slot_of .slot)
+	same "$1: nothing is touched" "$before" "$after"
+}
+forgeries_are_refused() {
+	offer "$W/m1.suit"
+	refused "a downgrade" MST_E_SUIT_ROLLBACK
+	image 5 5000
+	want "manifest 5" manifest 5 5
+	cp "$W/m5.suit" "$W/bent.suit"
+	python3 - "$W/bent.suit" <<-END
+		import sys
+		b = bytearray(open(sys.argv[1], "rb").read())
+		b[-3] ^= 1
+		open(sys.argv[1], "wb").write(b)
+	END
+	offer "$W/bent.suit"
+	refused "a flipped bit" MST_E_SUIT_MANIFEST_DIGEST
+	openssl ecparam -name prime256v1 -genkey -noout -out "$W/stranger.key"
+	openssl req -x509 -new -key "$W/stranger.key" -subj "/CN=stranger" -addext extendedKeyUsage=codeSigning -days 9 -out "$W/stranger.pem" 2>/dev/null
+	want "a stranger signs" muster fw sign "$W/m5.unsigned" --key "$W/stranger.key" --cert "$W/stranger.pem" --out "$W/m5s.suit"
+	offer "$W/m5s.suit"
+	refused "a stranger's certificate" MST_E_UPDATE_SIGNER
+	want "the voucher signer signs" muster fw sign "$W/m5.unsigned" --key "$W/factory/voucher-short.key" --cert "$W/factory/voucher-short.pem" --out "$W/m5v.suit"
+	offer "$W/m5v.suit"
+	refused "a certificate for something else" MST_E_UPDATE_SIGNER_USE
+	want "nobody shows a certificate" muster fw sign "$W/m5.unsigned" --key "$W/factory/firmware.key" --out "$W/m5n.suit"
+	offer "$W/m5n.suit"
+	refused "an unknown key" MST_E_COSE_KID
+}
+wrong_payload_is_never_booted() {
+	image 6 90000
+	want "manifest 6" manifest 6 6
+	offer "$W/m6.suit"
+	printf 'x' | dd of="$W/depot/v6.bin" bs=1 seek=50000 conv=notrunc 2>/dev/null
+	upd update --json >"$W/verdict" 2>"$W/out"
+	same "exit" 4 $?
+	same "name" MST_E_SUIT_IMAGE_MISMATCH "$(jq -r .name "$W/verdict")"
+	same "boot" "a confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "image 4" "$(booted)"
+}
+# sheet 13.6: what is there already is not fetched again.
+a_broken_transfer_goes_on() {
+	down depot KILL
+	image 7 900000
+	want "manifest 7" manifest 7 7
+	offer "$W/m7.suit"
+	: >"$W/requests"
+	want "a depot that breaks off" depot_up cut=500000
+	same "look" installed "$(upd update)"
+	want "it went on in the middle" grep -q 'v7.bin 206 bytes=[1-9]' "$W/requests"
+	same "boot" "b trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	want "confirm" upd confirm
+}
+a_killed_install_goes_on() {
+	image 8 900000
+	want "manifest 8" manifest 8 8
+	offer "$W/m8.suit"
+	for ms in 5 15 30 60 120; do
+		muster-agent --config "$W/devices/$D/agent.conf" update >"$W/out" 2>&1 &
+		sleep "0.$(printf %03d $ms)"
+		kill -KILL $! 2>/dev/null
+		wait $! 2>/dev/null
+		same "after $ms ms: boot" "b confirmed" "$(slot_of '"\(.slot) \(.kind)"')" || return
+	done
+	want "in the end it is there" bash -c "muster-agent --config '$W/devices/$D/agent.conf' update || true"
+	same "boot" "a trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	want "confirm" upd confirm
+	same "image" "image 8" "$(booted)"
+}
+# The device's own key of BRSKI and EST is what an image is encrypted for.
+encrypted_for_this_device() {
+	image 9 70000
+	openssl x509 -in "$(ldevid $D)" -pubkey -noout >"$W/ldevid.pub"
+	want "encrypt" muster fw encrypt "$W/depot/v9.bin" --for "hex:$(openssl pkey -pubin -in "$W/ldevid.pub" -outform DER | sha256sum | cut -c1-64)=$W/ldevid.pub" \
+		--algorithm a128gcm --out "$W/depot/v9.enc" --info "$W/v9.info"
+	want "manifest 9" muster fw create --template encrypted --sequence-number 9 --vendor $VENDOR --class $CLASS --component hex:00 \
+		--image "$W/depot/v9.bin" --ciphertext "$W/depot/v9.enc" --encryption-info "$W/v9.info" --uri v9.enc --out "$W/m9.unsigned"
+	want "sign" sign "$W/m9.unsigned" "$W/m9.suit"
+	offer "$W/m9.suit"
+	same "look" installed "$(upd update)"
+	same "boot" "b trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "image" "image 9" "$(booted)"
+	want "confirm" upd confirm
+}
+expired_signer_spoils_no_image() { # its certificate's time counts when it is installed, never at boot
+	openssl ecparam -name prime256v1 -genkey -noout -out "$W/short.key"
+	openssl req -new -key "$W/short.key" -subj "/CN=short" -out "$W/short.csr" 2>/dev/null
+	printf 'extendedKeyUsage=codeSigning\nbasicConstraints=critical,CA:FALSE\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n' >"$W/short.ext"
+	openssl x509 -req -in "$W/short.csr" -CA "$W/factory/voucher-ca.pem" -CAkey "$W/factory/voucher-ca.key" -days 0 -extfile "$W/short.ext" -out "$W/short.pem" 2>/dev/null
+	sleep 1
+	image 10 3000
+	muster fw create --template image --sequence-number 10 --vendor $VENDOR --class $CLASS --component hex:00 \
+		--image "$W/depot/v10.bin" --uri v10.bin --out "$W/m10.unsigned"
+	want "sign" muster fw sign "$W/m10.unsigned" --key "$W/short.key" --cert "$W/short.pem" --out "$W/m10.suit"
+	offer "$W/m10.suit"
+	refused "an expired signer" MST_E_X509_EXPIRED
+}
+
+t "a world with an update server" world
+t "an update needs an identity" unenrolled_is_refused
+t "the factory's image, and its record" factory_installs_the_first
+t "SUIT-11 an update is installed, tried and confirmed" an_update_is_installed_tried_and_confirmed
+t "SUIT-16 the report tells the truth" the_report_tells_the_truth
+t "SUIT-13.5 a sick image reverts by itself" a_sick_image_reverts_by_itself
+t "SUIT-13.5 a trial without confirmation is over" a_trial_without_confirmation_is_over
+t "SUIT-13.1 SUIT-3 forgeries are refused by name" forgeries_are_refused
+t "SUIT-10 a wrong payload is never booted" wrong_payload_is_never_booted
+t "SUIT-13.6 a broken transfer goes on" a_broken_transfer_goes_on
+t "SUIT-13.4 a killed install goes on" a_killed_install_goes_on
+t "SUIT-15 encrypted for this device's own key" encrypted_for_this_device
+t "an expired signer installs nothing" expired_signer_spoils_no_image
+finish
