@@ -173,7 +173,7 @@ push_old(const struct building *b, ASN1_SEQUENCE_ANY *to)
 
 mst_err
 est_csrattrs_build(struct arena *a, const struct est_profile *p, enum est_csrattrs form,
-    mst_span serial, bool binding_required, mst_span *der)
+    mst_span serial, int64_t twin, bool binding_required, mst_span *der)
 {
 	struct building b = { .binding = binding_required };
 	ASN1_SEQUENCE_ANY *list;
@@ -182,8 +182,9 @@ est_csrattrs_build(struct arena *a, const struct est_profile *p, enum est_csratt
 	bool ok;
 	int n;
 
-	if (serial.ptr != NULL && ((e = est_policy_subject(a, p, serial, &b.subject)) != MST_OK ||
-	                              (e = est_policy_san(a, p, serial, &b.san)) != MST_OK))
+	if (serial.ptr != NULL &&
+	    ((e = est_policy_subject(a, p, serial, twin, &b.subject)) != MST_OK ||
+	        (e = est_policy_san(a, p, serial, twin, &b.san)) != MST_OK))
 		return e;
 	if (serial.ptr == NULL && !binding_required) {
 		*der = MST_NONE;

@@ -177,6 +177,8 @@ judge(struct run *u)
 
 	if (in.identity == NULL)
 		return MST_E_NOMEM;
+	if (e == MST_OK && in.serial.ptr != NULL && u->op != EST_REENROLL)
+		e = device_twin(store_reader(u->est->c.store), in.serial, u->device.id, &in.twin);
 	if (e != MST_OK)
 		return e;
 	if (net_binding(rq, &binding) == MST_OK)

@@ -50,25 +50,24 @@ est_on_cacerts(struct net_request *rq, void *arg)
 	    rq, 200, "application/pkcs7-mime", wrap ? l->cacerts_wrapped : l->cacerts, &cte, 1);
 }
 
-/* The serial number of the device behind the connection, if a device is there. */
+/* The serial number of the device behind the connection, if a device is there, and its twin's
+ * number. */
 static mst_span
-device_serial(const struct est *e, struct net_request *rq)
+device_serial(const struct est *e, struct net_request *rq, int64_t *twin)
 {
+	struct db *db = store_reader(e->c.store);
 	const struct trust_verdict *v;
 	struct device d;
 
+	*twin = 0;
 	if (rq->peer->leaf == NULL)
 		return MST_NONE;
 	v = trust_judge(e->c.trust, rq);
-	switch (v->class) {
-	case TRUST_IDEVID: return arena_dup(rq->arena, v->serial);
-	case TRUST_LDEVID:
-		return est_device(store_reader(e->c.store), rq->arena, v, &d) == MST_OK ? d.serial
-		                                                                        : MST_NONE;
-	case TRUST_ANONYMOUS:
-	case TRUST_REFUSED: break;
-	}
-	return MST_NONE;
+	if (est_device(db, rq->arena, v, &d) == MST_OK &&
+	    device_twin(db, d.serial, d.id, twin) == MST_OK)
+		return d.serial;
+	/* an IDevID that has not bootstrapped yet may ask what it will be asked for */
+	return v->class == TRUST_IDEVID ? arena_dup(rq->arena, v->serial) : MST_NONE;
 }
 
 void
@@ -77,12 +76,13 @@ est_on_csrattrs(struct net_request *rq, void *arg)
 	const struct est_label *l = arg;
 	struct est *e = l->est;
 	mst_span der;
+	int64_t twin;
 	mst_err err = est_known_client(e, rq);
 
-	rq->serial = device_serial(e, rq);
+	rq->serial = device_serial(e, rq, &twin);
 	if (err == MST_OK)
-		err = est_csrattrs_build(
-		    rq->arena, l->profile, e->c.csrattrs, rq->serial, e->c.binding_required, &der);
+		err = est_csrattrs_build(rq->arena, l->profile, e->c.csrattrs, rq->serial, twin,
+		    e->c.binding_required, &der);
 	if (err != MST_OK) {
 		journal_refuse(e->journal, rq, 0, STEP_CSRATTRS, err, l->label);
 		return;

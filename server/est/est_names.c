@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and extensions: what a CSR may say, and what policy issues (EST-2, C4, R1, K9). */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -68,8 +69,18 @@ add_serial(X509_NAME *name, mst_span serial)
 	return X509_NAME_add_entry_by_NID(name, NID_serialNumber, type, serial.ptr, n, -1, 0);
 }
 
+static bool
+add_twin(X509_NAME *name, int64_t twin)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "%lld", (long long)twin);
+
+	return twin == 0 || X509_NAME_add_entry_by_NID(name, NID_dnQualifier, MBSTRING_ASC,
+	                        (const unsigned char *)text, n, -1, 0) == 1;
+}
+
 static X509_NAME *
-policy_name(const struct est_profile *p, mst_span serial)
+policy_name(const struct est_profile *p, mst_span serial, int64_t twin)
 {
 	X509_NAME *name = X509_NAME_new();
 
@@ -77,7 +88,7 @@ policy_name(const struct est_profile *p, mst_span serial)
 	    (p->organization == NULL ||
 	        X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8,
 	            (const unsigned char *)p->organization, -1, -1, 0) == 1) &&
-	    add_serial(name, serial) == 1)
+	    add_serial(name, serial) == 1 && add_twin(name, twin))
 		return name;
 	X509_NAME_free(name);
 	return NULL;
@@ -96,9 +107,10 @@ name_der(struct arena *a, X509_NAME *name, mst_span *out)
 }
 
 mst_err
-est_policy_subject(struct arena *a, const struct est_profile *p, mst_span serial, mst_span *der)
+est_policy_subject(
+    struct arena *a, const struct est_profile *p, mst_span serial, int64_t twin, mst_span *der)
 {
-	X509_NAME *name = policy_name(p, serial);
+	X509_NAME *name = policy_name(p, serial, twin);
 	mst_err e = name == NULL ? MST_E_CSR_SUBJECT : name_der(a, name, der);
 
 	X509_NAME_free(name);
@@ -151,7 +163,8 @@ out:
 }
 
 mst_err
-est_policy_san(struct arena *a, const struct est_profile *p, mst_span serial, mst_span *der)
+est_policy_san(
+    struct arena *a, const struct est_profile *p, mst_span serial, int64_t twin, mst_span *der)
 {
 	const char *label;
 
@@ -159,6 +172,8 @@ est_policy_san(struct arena *a, const struct est_profile *p, mst_span serial, ms
 	case EST_SAN_NONE: *der = MST_NONE; return MST_OK;
 	case EST_SAN_SERIAL:
 		label = dns_label(a, serial);
+		if (label != NULL && twin != 0) /* no serial number makes a name with a dot */
+			label = arena_printf(a, "t%lld.%s", (long long)twin, label);
 		return label == NULL ? MST_E_CSR_SAN : dns_san(a, label, der);
 	}
 	return MST_E_CSR_SAN;
@@ -365,9 +380,9 @@ judge_device(struct arena *a, const struct est_csr_in *in, const X509_NAME *subj
 	int serials;
 	mst_err e;
 
-	if ((e = est_policy_subject(a, in->profile, in->serial, &out->subject)) != MST_OK)
+	if ((e = est_policy_subject(a, in->profile, in->serial, in->twin, &out->subject)) != MST_OK)
 		return refuse(words, e, "policy has no subject for this serial number");
-	if ((e = est_policy_san(a, in->profile, in->serial, &out->san)) != MST_OK)
+	if ((e = est_policy_san(a, in->profile, in->serial, in->twin, &out->san)) != MST_OK)
 		return refuse(words, e, "policy has no subjectAltName for this serial number");
 	serial_ok = serial_is(subject, in->serial, &serials);
 	if (!(serial_ok && serials == 1 &&

@@ -52,6 +52,7 @@ struct est_csr_in {
 	X509 *leaf; /* the client's certificate; NULL: ANONYMOUS */
 	const struct cert_row *row; /* LDEVID: the same as the store knows it */
 	mst_span serial; /* of the device; absent: a plain client */
+	int64_t twin; /* device_twin: its number, where an older device has that serial */
 	mst_span idevid_spki_sha256; /* of the device, where known */
 	const struct est_user *user; /* ANONYMOUS: who proved to be there; NULL: bears no name */
 	const char *identity; /* who asks, in words; part of the order's key (C5) */
@@ -85,17 +86,22 @@ struct est_csr {
 MST_MUST_USE mst_err est_judge_csr(
     struct arena *a, const struct est_csr_in *in, struct est_csr *out, const char **words);
 
-/* The subject and the SAN that policy gives to a device, DER. MST_E_CSR_SUBJECT, MST_E_CSR_SAN. */
+/*
+ * The subject and the SAN that policy gives to a device, DER. Serial numbers
+ * are unique per issuer of IDevIDs only, subjects are to be per CA (RFC 5280
+ * 4.1.2.6): where twin is not 0 it stands in the subject as dnQualifier, and
+ * before the SAN's label. MST_E_CSR_SUBJECT, MST_E_CSR_SAN.
+ */
 MST_MUST_USE mst_err est_policy_subject(
-    struct arena *a, const struct est_profile *p, mst_span serial, mst_span *der);
+    struct arena *a, const struct est_profile *p, mst_span serial, int64_t twin, mst_span *der);
 MST_MUST_USE mst_err est_policy_san(
-    struct arena *a, const struct est_profile *p, mst_span serial, mst_span *der);
+    struct arena *a, const struct est_profile *p, mst_span serial, int64_t twin, mst_span *der);
 
 /*
  * CsrAttrs (RFC 7030 4.5.2, 8951 4, 9908 3), DER. serial absent: for a client
  * of whom no device is known. *der is MST_NONE when nothing is asked for.
  */
 MST_MUST_USE mst_err est_csrattrs_build(struct arena *a, const struct est_profile *p,
-    enum est_csrattrs form, mst_span serial, bool binding_required, mst_span *der);
+    enum est_csrattrs form, mst_span serial, int64_t twin, bool binding_required, mst_span *der);
 
 #endif

@@ -213,6 +213,19 @@ device_by_serial(struct db *db, struct arena *a, mst_span serial, struct device 
 }
 
 mst_err
+device_twin(struct db *db, mst_span serial, int64_t id, int64_t *out)
+{
+	struct query q;
+
+	query_init(&q, db,
+	    "SELECT CASE WHEN EXISTS(SELECT 1 FROM device WHERE serial = ?1 AND id < ?2) THEN ?2 "
+	    "ELSE 0 END");
+	query_blob(&q, serial);
+	query_int(&q, id);
+	return query_one_int(&q, out);
+}
+
+mst_err
 device_by_id(struct db *db, struct arena *a, int64_t id, struct device *out)
 {
 	struct query q;

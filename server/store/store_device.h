@@ -84,6 +84,8 @@ MST_MUST_USE mst_err device_touch(struct db *db, struct arena *a, int64_t manufa
 /* All devices of that serial number, whoever made them. */
 MST_MUST_USE mst_err device_namesakes(
     struct db *db, struct arena *a, mst_span serial, struct device **out, size_t *count);
+/* id when an older device has the same serial number, else 0: what tells their names apart. */
+MST_MUST_USE mst_err device_twin(struct db *db, mst_span serial, int64_t id, int64_t *out);
 /* By serial alone: MST_E_CONFLICT when several have it. */
 MST_MUST_USE mst_err device_by_serial(
     struct db *db, struct arena *a, mst_span serial, struct device *out);

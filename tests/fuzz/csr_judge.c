@@ -43,9 +43,9 @@ check(struct arena *a, const struct est_csr_in *in, const struct est_csr *out)
 	if (in->op == EST_REENROLL) {
 		hold(mst_span_eq(out->subject, row.subject) && out->san.ptr == NULL);
 	} else if (in->serial.ptr != NULL) {
-		hold(est_policy_subject(a, in->profile, in->serial, &want) == MST_OK);
+		hold(est_policy_subject(a, in->profile, in->serial, in->twin, &want) == MST_OK);
 		hold(mst_span_eq(out->subject, want));
-		hold(est_policy_san(a, in->profile, in->serial, &want) == MST_OK);
+		hold(est_policy_san(a, in->profile, in->serial, in->twin, &want) == MST_OK);
 		hold(mst_span_eq(out->san, want));
 	} else {
 		hold(out->san.ptr == NULL || in->profile->san != EST_SAN_NONE);

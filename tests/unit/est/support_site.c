@@ -167,14 +167,21 @@ struct wanted {
 	struct device d;
 	const char *serial;
 	mst_span spki;
+	int64_t manufacturer;
 };
+
+static mst_err
+put_other(struct db *db, void *arg)
+{
+	return manufacturer_put(db, arg);
+}
 
 static mst_err
 make_device(struct db *db, void *arg)
 {
 	struct wanted *w = arg;
 	bool created;
-	mst_err e = device_touch(db, w->s->arena, w->s->manufacturer, mst_span_str(w->serial),
+	mst_err e = device_touch(db, w->s->arena, w->manufacturer, mst_span_str(w->serial),
 	    MST_NONE, 1700000000, &w->d, &created);
 
 	if (e != MST_OK)
@@ -187,18 +194,43 @@ make_device(struct db *db, void *arg)
 	return device_save(db, &w->d);
 }
 
-struct device_at_site
-site_device(struct site *s, const char *serial)
+static struct device_at_site
+make_one(struct site *s, const char *serial, int64_t manufacturer, X509 *ca, const char *key)
 {
-	struct device_at_site out = { .key = a_key("P-256 idevid") };
-	struct wanted w = { .s = s, .serial = serial, .spki = a_spki_sha256(s->arena, out.key) };
+	struct device_at_site out = { .key = a_key(key) };
+	struct wanted w = { .s = s,
+		.serial = serial,
+		.spki = a_spki_sha256(s->arena, out.key),
+		.manufacturer = manufacturer };
 	char *subject = arena_printf(s->arena, "O=Factory,serialNumber=%s", serial);
 
-	out.idevid = a_cert(subject, out.key, s->factory, s->factory_key);
+	out.idevid = a_cert(subject, out.key, ca, s->factory_key);
 	assert_non_null(arena_own(s->arena, out.idevid, (void (*)(void *))X509_free));
 	assert_int_equal(store_write_wait(s->store, make_device, &w), MST_OK);
 	out.id = w.d.id;
 	return out;
+}
+
+struct device_at_site
+site_device(struct site *s, const char *serial)
+{
+	return make_one(s, serial, s->manufacturer, s->factory, "P-256 idevid");
+}
+
+struct device_at_site
+site_twin(struct site *s, const char *serial)
+{
+	X509 *ca = a_cert("CN=Other Factory CA", s->factory_key, NULL, s->factory_key);
+	struct manufacturer m = { .name = "other",
+		.serial_rule = CERT_SERIAL_SUBJECT,
+		.mode = ACCEPT_AUTO,
+		.audit_policy = "strict",
+		.enabled = true };
+
+	assert_non_null(arena_own(s->arena, ca, (void (*)(void *))X509_free));
+	assert_int_equal(cert_pem(s->arena, ca, &m.anchors_pem), MST_OK);
+	assert_int_equal(store_write_wait(s->store, put_other, &m), MST_OK);
+	return make_one(s, serial, m.id, ca, "P-256 idevid b");
 }
 
 struct device

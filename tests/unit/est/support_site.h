@@ -43,6 +43,8 @@ struct device_at_site {
 	EVP_PKEY *key;
 };
 struct device_at_site site_device(struct site *s, const char *serial);
+/* The same serial number of another maker, which the site trusts too. */
+struct device_at_site site_twin(struct site *s, const char *serial);
 struct device site_device_row(struct site *s, int64_t id);
 void site_device_save(struct site *s, const struct device *d);
 size_t site_certs(struct site *s); /* rows in cert */

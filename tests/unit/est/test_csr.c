@@ -782,9 +782,12 @@ san_of_odd_serials_EST_2(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_int_equal(
-		    est_policy_san(arena, &with_san, mst_span_str(bad[i]), &der), MST_E_CSR_SAN);
-	assert_int_equal(est_policy_san(arena, &with_san, MST_LIT("A-9"), &der), MST_OK);
+		    est_policy_san(arena, &with_san, mst_span_str(bad[i]), 0, &der), MST_E_CSR_SAN);
+	assert_int_equal(est_policy_san(arena, &with_san, MST_LIT("A-9"), 0, &der), MST_OK);
 	assert_true(mst_span_eq(der, a_san(arena, "DNS:a-9")));
+	/* a twin's name is none that a serial number makes */
+	assert_int_equal(est_policy_san(arena, &with_san, MST_LIT("A-9"), 7, &der), MST_OK);
+	assert_true(mst_span_eq(der, a_san(arena, "DNS:t7.a-9")));
 }
 
 static void
@@ -796,7 +799,8 @@ subject_of_a_serial_that_is_not_printable_ID_9(void **state)
 	const ASN1_STRING *s;
 
 	(void)state;
-	assert_int_equal(est_policy_subject(arena, &profile, MST_LIT("S\xc3\xa4 1"), &der), MST_OK);
+	assert_int_equal(
+	    est_policy_subject(arena, &profile, MST_LIT("S\xc3\xa4 1"), 0, &der), MST_OK);
 	p = der.ptr;
 	n = d2i_X509_NAME(NULL, &p, (long)der.len);
 	assert_non_null(n);
@@ -804,7 +808,8 @@ subject_of_a_serial_that_is_not_printable_ID_9(void **state)
 	assert_int_equal(ASN1_STRING_type(s), V_ASN1_UTF8STRING);
 	assert_memory_equal(ASN1_STRING_get0_data(s), "S\xc3\xa4 1", 5);
 	X509_NAME_free(n);
-	assert_int_equal(est_policy_subject(arena, &profile, MST_LIT(""), &der), MST_E_CSR_SUBJECT);
+	assert_int_equal(
+	    est_policy_subject(arena, &profile, MST_LIT(""), 0, &der), MST_E_CSR_SUBJECT);
 }
 
 static int

@@ -69,7 +69,7 @@ build(const struct est_profile *p, enum est_csrattrs form, const char *serial, b
 	mst_span der = MST_NONE;
 
 	assert_int_equal(
-	    est_csrattrs_build(arena, p, form, mst_span_str(serial), binding, &der), MST_OK);
+	    est_csrattrs_build(arena, p, form, mst_span_str(serial), 0, binding, &der), MST_OK);
 	return der;
 }
 
@@ -282,7 +282,8 @@ template_without_device_has_no_subject_K6(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    est_csrattrs_build(arena, &named, EST_CSRATTRS_TEMPLATE, MST_NONE, true, &der), MST_OK);
+	    est_csrattrs_build(arena, &named, EST_CSRATTRS_TEMPLATE, MST_NONE, 0, true, &der),
+	    MST_OK);
 	t = template_of(der);
 	assert_null(t->subject);
 	assert_null(in_template(t, OID_EXTENSIONS));
@@ -297,7 +298,7 @@ nothing_wanted_is_nothing_said_K1(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    est_csrattrs_build(arena, &named, EST_CSRATTRS_BOTH, MST_NONE, false, &der), MST_OK);
+	    est_csrattrs_build(arena, &named, EST_CSRATTRS_BOTH, MST_NONE, 0, false, &der), MST_OK);
 	assert_null(der.ptr);
 }
 
@@ -308,7 +309,7 @@ serial_that_policy_cannot_name_EST_2(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    est_csrattrs_build(arena, &named, EST_CSRATTRS_BOTH, MST_LIT("a_b"), false, &der),
+	    est_csrattrs_build(arena, &named, EST_CSRATTRS_BOTH, MST_LIT("a_b"), 0, false, &der),
 	    MST_E_CSR_SAN);
 	assert_int_equal(der.len, 1);
 }

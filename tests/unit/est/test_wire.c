@@ -678,6 +678,15 @@ csrattrs_of(X509 *cert, EVP_PKEY *key, const char *label)
 }
 
 static void
+assert_name(X509 *cert, const char *want)
+{
+	X509_NAME *n = a_name(want);
+
+	assert_int_equal(X509_NAME_cmp(X509_get_subject_name(cert), n), 0);
+	X509_NAME_free(n);
+}
+
+static void
 csrattrs_are_per_device_K6(void **state)
 {
 	X509 *ldevid = enrol(a_key("P-256 a"));
@@ -685,7 +694,7 @@ csrattrs_are_per_device_K6(void **state)
 
 	(void)state;
 	assert_int_equal(est_csrattrs_build(site.arena, &site.config.profiles[0], EST_CSRATTRS_BOTH,
-	                     mst_span_str(SERIAL), false, &want),
+	                     mst_span_str(SERIAL), 0, false, &want),
 	    MST_OK);
 	got = csrattrs_of(dev.idevid, dev.key, "");
 	assert_true(mst_span_eq(got, want));
@@ -694,6 +703,49 @@ csrattrs_are_per_device_K6(void **state)
 	assert_null(csrattrs_of(NULL, NULL, "").ptr); /* A1: 204, not 401 */
 	assert_null(csrattrs_of(pki()->client, pki()->client_key, "").ptr);
 	X509_free(ldevid);
+}
+
+/* RFC 5280 4.1.2.6: two devices of one serial number, from two makers, have two subjects. */
+static void
+twins_have_subjects_of_their_own(void **state)
+{
+	X509 *first = enrol(a_key("P-256 a")), *second, *again;
+	struct device_at_site elder = dev;
+	char *policy;
+	struct client c;
+	struct reply r;
+	mst_span attrs;
+
+	(void)state;
+	dev = site_twin(&site, SERIAL);
+	assert_int_not_equal(dev.id, elder.id);
+	policy = arena_printf(site.arena, POLICY ",dnQualifier=%lld", (long long)dev.id);
+	attrs = csrattrs_of(dev.idevid, dev.key, "");
+	assert_non_null(memmem(attrs.ptr, attrs.len, "\x06\x03\x55\x04\x2e", 5)); /* K6 */
+	connect_device(&c); /* it asks for the serial number alone ... */
+	r = ask(&c, EST "/simpleenroll", TYPE_PKCS10,
+	    csr_text(&site, a_key("P-256 b"), "serialNumber=" SERIAL), NULL);
+	second = cert_of(&r);
+	reply_free(&r);
+	client_close(&c);
+	assert_int_not_equal(
+	    X509_NAME_cmp(X509_get_subject_name(first), X509_get_subject_name(second)), 0);
+	assert_name(second, policy);
+	connect_as(&c, second, a_key("P-256 b"), 0); /* ... and renews what it was given */
+	r = ask(&c, EST "/simplereenroll", TYPE_PKCS10, csr_text(&site, a_key("P-256 c"), policy),
+	    NULL);
+	again = cert_of(&r);
+	assert_name(again, policy);
+	reply_free(&r);
+	client_close(&c);
+	expect(EST "/simpleenroll", TYPE_PKCS10,
+	    csr_text(&site, a_key("P-256 c"), POLICY ",dnQualifier=1"), MST_E_CSR_SUBJECT);
+	dev = elder; /* which keeps its own */
+	attrs = csrattrs_of(dev.idevid, dev.key, "");
+	assert_null(memmem(attrs.ptr, attrs.len, "\x06\x03\x55\x04\x2e", 5));
+	X509_free(first);
+	X509_free(second);
+	X509_free(again);
 }
 
 static void
@@ -907,6 +959,7 @@ main(void)
 		T(label_named_like_an_operation_15_11),
 		T(cacerts_for_anybody_A1_H6_P3),
 		T(csrattrs_are_per_device_K6),
+		T(twins_have_subjects_of_their_own),
 		T(crl_at_its_place_A1),
 		T(binding_where_a_session_was_offered_15_10),
 	};

@@ -309,6 +309,7 @@ device_same_serial_two_issuers_ID_8(void **state)
 	int64_t m = some_manufacturer(w->db, "acme");
 	struct device d1, d2, got, *rows;
 	bool created;
+	int64_t twin;
 	size_t n;
 
 	assert_int_equal(
@@ -334,6 +335,13 @@ device_same_serial_two_issuers_ID_8(void **state)
 	assert_int_equal(device_namesakes(w->db, w->a, MST_LIT("S"), &rows, &n), MST_OK);
 	assert_int_equal(n, 2);
 	assert_true(mst_span_eq(rows[1].idevid_issuer, MST_LIT("ca 2")));
+	/* the elder's name needs no addition */
+	assert_int_equal(device_twin(w->db, MST_LIT("S"), d1.id, &twin), MST_OK);
+	assert_int_equal(twin, 0);
+	assert_int_equal(device_twin(w->db, MST_LIT("S"), d2.id, &twin), MST_OK);
+	assert_int_equal(twin, d2.id);
+	assert_int_equal(device_twin(w->db, MST_LIT("T"), d2.id, &twin), MST_OK);
+	assert_int_equal(twin, 0);
 }
 
 /* What an operator listed belongs to the issuer that comes with it first, then to it alone. */
