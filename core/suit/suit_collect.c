@@ -90,7 +90,9 @@ mst_suit_collect(struct mst_suit_collector *c, const struct mst_suit_event *ev)
 	c->pending = ev->how == MST_SUIT_PENDING;
 	if (failed)
 		c->failure = MST_NONE;
-	if (failed || c->pending || (ev->policy & RECORD_SUCCESS) != 0)
+	/* sheet 14: that a check was made implicitly is noted */
+	if (failed || c->pending || ev->how == MST_SUIT_IMPLIED ||
+	    (ev->policy & RECORD_SUCCESS) != 0)
 		put_event(c, ev);
 	/* process-dependency passes on what failed within (TD 5.5.2): that one tells more */
 	if (failed && ev->result == c->failed && ev->depth < c->depth)

@@ -107,6 +107,22 @@ sections_fit(const struct suit_act *a, const struct mst_suit_manifest *d)
 	return MST_OK;
 }
 
+/* What goes before its components' identifiers, and its dependencies'. */
+static mst_err
+inherit_prefix(const struct suit_act *a, struct mst_suit_manifest *d)
+{
+	uint16_t index = suit_index_of(a->m, a->place);
+
+	if (index < a->m->components)
+		d->prefix = suit_prefix_of(a->m, index);
+	if (a->m->prefix.ptr == NULL)
+		return MST_OK;
+	if (d->prefix.ptr != NULL)
+		return suit_id_join(a->s, a->m->prefix, &d->prefix);
+	d->prefix = a->m->prefix;
+	return MST_OK;
+}
+
 /* Signature, digest, manifest (TD 5.5.4), and then all that is asked of a root. */
 static mst_err
 verify(struct suit_act *a, struct mst_suit_manifest *d)
@@ -114,7 +130,7 @@ verify(struct suit_act *a, struct mst_suit_manifest *d)
 	struct mst_suit *s = a->s;
 	mst_err e;
 
-	if ((e = load(a, &d->envelope)) != MST_OK)
+	if ((e = load(a, &d->envelope)) != MST_OK || (e = inherit_prefix(a, d)) != MST_OK)
 		return e;
 	e = suit_authenticate(s, d, &s->rules->dependency_signers);
 	if (e == MST_OK)

@@ -40,8 +40,9 @@ mst_span suit_section(const struct mst_suit_manifest *m, int32_t key, bool *seve
 mst_span suit_shared(const struct mst_suit_manifest *m);
 /* Everything of the manifest's map and its common part, and the slots of its components. */
 mst_err suit_manifest_read(struct mst_suit *s, struct mst_suit_manifest *m) MST_MUST_USE;
-/* The component identifier at this place, encoded. */
-mst_span suit_place_id(const struct mst_suit_manifest *m, unsigned place);
+/* The prefix of a dependency's metadata, encoded; absent: none. */
+mst_span suit_prefix_of(const struct mst_suit_manifest *m, uint16_t index);
+mst_err suit_id_join(struct mst_suit *s, mst_span prefix, mst_span *id) MST_MUST_USE;
 /* index -> place in m->slot[]; false: there is none. */
 bool suit_place(const struct mst_suit_manifest *m, uint64_t index, unsigned *place);
 #ifdef MUSTER_SUIT_BOOT

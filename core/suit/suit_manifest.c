@@ -187,28 +187,32 @@ suit_is_dependency(const struct mst_suit_manifest *m, unsigned place)
 }
 
 /* The prefix in a dependency's metadata; absent if it has none. */
-static mst_span
-prefix_of(const struct mst_suit_manifest *m, uint64_t index)
+mst_span
+suit_prefix_of(const struct mst_suit_manifest *m, uint16_t index)
 {
-	return suit_find(
-	    suit_find(common_of(m, COMMON_DEPENDENCIES), (int64_t)index), DEPENDENCY_PREFIX);
+	return suit_find(suit_find(common_of(m, COMMON_DEPENDENCIES), index), DEPENDENCY_PREFIX);
 }
 
-mst_span
-suit_place_id(const struct mst_suit_manifest *m, unsigned place)
+/* TD 5.2.2: the prefix's segments, then the identifier's; in the arena. */
+mst_err
+suit_id_join(struct mst_suit *s, mst_span prefix, mst_span *id)
 {
-	struct suit_cur c;
-	mst_span id = MST_NONE;
+	struct mst_buf *arena = &s->arena;
+	size_t from = arena->len, count = 0;
+	mst_span parts[2] = { prefix, *id }, rest, segment;
+	struct mst_cbor_writer w;
 
-	if (place >= m->components)
-		return prefix_of(m, suit_index_of(m, place));
-	suit_cur_init(&c, common_of(m, COMMON_COMPONENTS));
-	for (size_t n = suit_count(&c, MAJOR_ARRAY); n > 0 && c.e == MST_OK; n--) {
-		id = take_id(&c);
-		if (place-- == 0)
-			return id;
-	}
-	return MST_NONE;
+	for (unsigned i = 0; i < 2; i++)
+		count += (size_t)suit_value_arg(parts[i].ptr);
+	mst_cbor_put_init(&w, arena);
+	mst_cbor_put_array(&w, count);
+	for (unsigned i = 0; i < 2; i++)
+		for (rest = MST_NONE; mst_suit_id_next(parts[i], &rest, &segment);)
+			mst_cbor_put_bytes(&w, segment);
+	if (mst_cbor_put_end(&w) != MST_OK)
+		return MST_E_SUIT_DEPENDENCY_SPACE;
+	*id = mst_span_of(arena->ptr + from, arena->len - from);
+	return MST_OK;
 }
 #endif
 
@@ -222,6 +226,10 @@ add_slot(struct mst_suit *s, struct mst_suit_manifest *m, mst_span id)
 
 	if (m->count == MST_SUIT_COMPONENTS_MAX)
 		return MST_E_SUIT_COMPONENT_LIMIT;
+#ifndef MUSTER_SUIT_BOOT
+	if (m->prefix.ptr != NULL && (e = suit_id_join(s, m->prefix, &id)) != MST_OK)
+		return e;
+#endif
 	if ((e = s->platform->component(s->platform->ctx, id, &handle)) != MST_OK)
 		return e;
 	for (i = 0; i < s->slots && s->slot[i].handle != handle; i++)
@@ -231,6 +239,7 @@ add_slot(struct mst_suit *s, struct mst_suit_manifest *m, mst_span id)
 	if (i == s->slots) {
 		memset(&s->slot[i], 0, sizeof s->slot[i]);
 		s->slot[i].handle = handle;
+		s->slot[i].id = id;
 		s->slots++;
 	}
 	for (unsigned k = 0; k < m->count; k++)
@@ -274,6 +283,9 @@ read_dependencies(struct mst_suit *s, struct mst_suit_manifest *m, mst_span item
 		if (index < 0 || index >= MST_SUIT_NO_INDEX ||
 		    (index >= m->components && prefix.ptr == NULL))
 			return MST_E_SUIT_DEPENDENCY_INDEX;
+		if (index < m->components && prefix.ptr != NULL &&
+		    (s->rules->rules & MST_SUIT_RULE_PREFIX_PREPENDS) == 0)
+			return MST_E_SUIT_DEPENDENCY_METADATA;
 		m->dependency[m->dependencies].index = (uint16_t)index;
 		m->dependency[m->dependencies].place =
 		    (uint8_t)(index < m->components ? (unsigned)index : m->count);

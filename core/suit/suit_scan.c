@@ -106,7 +106,7 @@ allow(const struct scan *x, struct suit_cur *c, uint32_t mask, enum suit_right k
 		return;
 	for (unsigned place = 0; place < x->m->count; place++)
 		if ((mask >> place & 1) != 0 &&
-		    !suit_allowed(x->s, x->m, suit_place_id(x->m, place), kind, bit))
+		    !suit_allowed(x->s, x->m, x->s->slot[x->m->slot[place]].id, kind, bit))
 			suit_fail(c, MST_E_SUIT_ACL);
 }
 

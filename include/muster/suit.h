@@ -422,7 +422,9 @@ enum mst_suit_rule {
 	/* The root's shared sequence need not check vendor and class (sheet 5: examples of FE and
 	 * TD do not). For devices whose keys are of one class only. */
 	MST_SUIT_RULE_NO_CLASS_CHECK = 2,
-	/* A dependency's prefix at an index that is a component goes before its component ids. */
+	/* A dependency's prefix at an index that is a component goes before the identifiers of the
+	 * dependency's components (TD 5.2.2). Without this rule such a prefix names another
+	 * manifest processor, which no platform here has, and is MST_E_SUIT_DEPENDENCY_METADATA. */
 	MST_SUIT_RULE_PREFIX_PREPENDS = 4,
 };
 
@@ -480,6 +482,7 @@ struct mst_suit_event {
 struct mst_suit_slot { /* of the table of components: of root and dependencies alike */
 	mst_suit_handle handle;
 	uint8_t flags;
+	mst_span id; /* encoded; in a manifest, or (with a prefix) in the arena */
 	uint8_t writer; /* the manifest that wrote it: 0 the root, else 1 + dependency */
 	/* The values as they are encoded in a manifest (M 8.4.8: pointers, no copies). */
 	const uint8_t *param[MST_SUIT_PARAM_SLOTS];
@@ -493,6 +496,7 @@ struct mst_suit_manifest {
 	uint32_t authorities; /* whose signatures verified */
 	/* The processor's own. */
 	uint16_t index[MST_SUIT_DEPTH_MAX]; /* its path in the tree */
+	mst_span prefix; /* of its components' identifiers; absent: none */
 	uint32_t ran; /* sections that ran in this procedure, by bit */
 	uint8_t depth;
 	uint8_t parent; /* 0 the root, else 1 + place in struct mst_suit.dependency */

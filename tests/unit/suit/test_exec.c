@@ -147,6 +147,31 @@ dependency_in_step(void **state)
 	world_free();
 }
 
+/* TD 5.2.2: a prefix at an index that is a component. */
+static void
+prefixed(void **state)
+{
+	static const struct edn_word w[] = { { "components", "[b'a'] [b'd']" },
+		{ "deps", "1: {1: {1: [b'p']}}" } };
+	static const uint8_t id[] = { 0x82, 0x41, 'p', 0x41, 'b' };
+	unsigned n;
+
+	(void)state;
+	world_new(&forge_dep, w, 2);
+	assert_int_equal(world_check(), MST_E_SUIT_DEPENDENCY_METADATA);
+	world.rules.rules = MST_SUIT_RULE_PREFIX_PREPENDS;
+	assert_int_equal(world_run(MST_SUIT_UPDATE), MST_E_SUIT_COMPONENT_UNKNOWN);
+	assert_int_equal(world.suit.refusal.depth, 1);
+	n = device_component(&world.dev, mst_span_of(id, sizeof id), 2048);
+	world.dev.component[n].slot = 1;
+	assert_int_equal(world_run(MST_SUIT_UPDATE), MST_OK);
+	assert_int_equal(world_component('b')->holds, 0);
+	assert_true(
+	    mst_span_eq(mst_span_of(world.dev.component[n].bytes, world.dev.component[n].size),
+	        world_word("payload2")));
+	world_free();
+}
+
 /* Sheet 13.2: the number advances when the image confirms itself, not before. */
 static void
 confirms(void **state)
@@ -301,16 +326,24 @@ main(void)
 {
 	static struct CMUnitTest tests[ROWS + 12];
 	static const struct CMUnitTest more[] = {
-		cmocka_unit_test(dependency_refusal),
-		cmocka_unit_test(dependency_in_step),
-		cmocka_unit_test(confirms),
-		cmocka_unit_test(confirms_only_what_validates),
-		cmocka_unit_test(references),
-		cmocka_unit_test(uninstalls_a_dependency),
-		cmocka_unit_test(staged_then_installed),
-		cmocka_unit_test(other_domain),
-		cmocka_unit_test(short_version),
-		cmocka_unit_test(paths),
+		{ "SUIT-16 a refusal within a dependency names its path", dependency_refusal, NULL,
+		    NULL, NULL },
+		{ "SUIT-14.5 dependencies run in step", dependency_in_step, NULL, NULL, NULL },
+		{ "SUIT-5.2 a prefix goes before the identifiers of the dependency", prefixed, NULL,
+		    NULL, NULL },
+		{ "SUIT-13.2 the number advances by confirmation only", confirms, NULL, NULL,
+		    NULL },
+		{ "SUIT-13.2 what does not validate is not confirmed", confirms_only_what_validates,
+		    NULL, NULL, NULL },
+		{ "SUIT-14.11 what others need stays", references, NULL, NULL, NULL },
+		{ "SUIT-14.11 the last unlink runs the uninstall of a dependency",
+		    uninstalls_a_dependency, NULL, NULL, NULL },
+		{ "SUIT-11.6 staged by one domain and installed by another", staged_then_installed,
+		    NULL, NULL, NULL },
+		{ "SUIT-11.6 sections of other domains need no support", other_domain, NULL, NULL,
+		    NULL },
+		{ "SUIT-10.28 what a short version lacks is 0", short_version, NULL, NULL, NULL },
+		{ "SUIT-20.1 identifiers that become paths", paths, NULL, NULL, NULL },
 	};
 	size_t n = 0;
 

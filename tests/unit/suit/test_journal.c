@@ -275,9 +275,13 @@ main(void)
 		tests[n++] = (struct CMUnitTest){ names[i], every_failure, NULL, NULL,
 			(void *)(uintptr_t)&scenes[i] };
 	}
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(resumes_by_range);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(resumes_without_ranges);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(does_not_resume_without_size);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(waits_and_goes_on);
+	tests[n++] =
+	    (struct CMUnitTest){ "SUIT-13.6 goes on by range", resumes_by_range, NULL, NULL, NULL };
+	tests[n++] = (struct CMUnitTest){ "SUIT-13.6 anew where the source has no ranges",
+		resumes_without_ranges, NULL, NULL, NULL };
+	tests[n++] = (struct CMUnitTest){ "SUIT-13.6 anew without digest and size",
+		does_not_resume_without_size, NULL, NULL, NULL };
+	tests[n++] = (struct CMUnitTest){ "SUIT-10.29 what waits goes on later", waits_and_goes_on,
+		NULL, NULL, NULL };
 	return _cmocka_run_group_tests("journal", tests, n, NULL, NULL);
 }

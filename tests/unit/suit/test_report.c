@@ -307,15 +307,17 @@ main(void)
 {
 	static struct CMUnitTest tests[BADS + 10];
 	static const struct CMUnitTest more[] = {
-		cmocka_unit_test(success),
-		cmocka_unit_test(failure),
-		cmocka_unit_test(refused_before_it_runs),
-		cmocka_unit_test(pending),
-		cmocka_unit_test(in_a_dependency),
-		cmocka_unit_test(no_room),
-		cmocka_unit_test(capability),
-		cmocka_unit_test(prefixes),
-		cmocka_unit_test(reasons),
+		{ "SUIT-16 a success with what was measured", success, NULL, NULL, NULL },
+		{ "SUIT-16 a failed condition is never reported as true", failure, NULL, NULL,
+		    NULL },
+		{ "SUIT-16 a refusal before anything ran", refused_before_it_runs, NULL, NULL,
+		    NULL },
+		{ "SUIT-16 invoke-pending before it starts", pending, NULL, NULL, NULL },
+		{ "SUIT-16 the path of a dependency", in_a_dependency, NULL, NULL, NULL },
+		{ "SUIT-16 no room", no_room, NULL, NULL, NULL },
+		{ "SUIT-16 capability report", capability, NULL, NULL, NULL },
+		{ "SUIT-16 every strict prefix", prefixes, NULL, NULL, NULL },
+		{ "SUIT-16 reasons", reasons, NULL, NULL, NULL },
 	};
 	size_t n = 0;
 
