@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/demo_update.h"
 #include "cli/impostor.h"
 #include "cli/lab.h"
 #include "host/clock.h"
@@ -287,6 +288,13 @@ renewal(struct lab *l)
 	return strcmp(before, after) != 0 || stop_with(l, "the certificate did not change");
 }
 
+static bool
+firmware(struct lab *l)
+{
+	chapter("Firmware: signed by the manufacturer, fetched from the site, kept only when well");
+	return demo_update(l, FIRST, told);
+}
+
 /* The refusal that the site's trail has for the last stranger. */
 static const char *
 last_refusal(struct lab *l)
@@ -445,7 +453,8 @@ tell(struct lab *l, struct cli *c, const char *folder)
 	mst_span voucher;
 
 	return make_world(l, c, folder) && bootstrap(l) && judged_by_openssl(l, &voucher) &&
-	       renewal(l) && constrained(l) && attacks(l, voucher) && crowd(l) && aftermath(l);
+	       renewal(l) && firmware(l) && constrained(l) && attacks(l, voucher) && crowd(l) &&
+	       aftermath(l);
 }
 
 static int
