@@ -66,8 +66,10 @@ planted(trial_not_counted slots.c
 	"found.kind == MST_BOOT_TRIAL && count_trial(s) != MST_OK"
 	"found.kind == MST_BOOT_TRIAL && false && count_trial(s) != MST_OK")
 planted(trial_counted_after slots.c
-	"	next.state = MST_SLOT_TRIAL;"
-	"	next.state = next.tries == 0 ? MST_SLOT_TRIAL : MST_SLOT_PENDING;")
+	"	next.state = MST_SLOT_TRIAL;
+	if (next.tries"
+	"	next.state = next.tries == 0 ? MST_SLOT_TRIAL : MST_SLOT_PENDING;
+	if (next.tries")
 planted(revert_not_noted slots.c
 	"	next.state = MST_SLOT_REVERTED;"
 	"	next.state = MST_SLOT_TRIAL;")
