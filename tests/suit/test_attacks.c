@@ -507,6 +507,37 @@ altered_between_check_and_copy(void **state)
 	}
 }
 
+/* The same of a ciphertext without tag: AES-CTR turns each flipped bit into one of the image. */
+static void
+alter_the_ciphertext(struct board *b)
+{
+	struct board_component *c = board_component(b, "b");
+	size_t *reads = b->meanwhile_arg;
+
+	if (c->info.state == MST_SUIT_HOLDS && ++*reads == 2)
+		c->bytes[0] ^= 1;
+}
+
+static void
+altered_between_check_and_decryption(void **state)
+{
+	static const struct edn_word w[] = { { "validate", "12 1 1 15" },
+		{ "install", "12 1 20 {21: $uri} 21 15 3 15 12 0 20 {19: $encinfo 22: 1} 22 15" } };
+	size_t reads;
+
+	(void)state;
+	for (size_t when = 0; when < 8; when++) {
+		device(&forge_ence, w, 2);
+		reads = 2 - when;
+		board.meanwhile = alter_the_ciphertext;
+		board.meanwhile_arg = &reads;
+		if (update(&forge_ence, w, 2).err == MST_OK &&
+		    board_component(&board, "a")->bytes[0] != 'A')
+			fail_msg("an altered image was decrypted and made valid (read %zu)", when);
+		board.meanwhile = NULL;
+	}
+}
+
 /* The journal of one procedure is none of another. */
 static void
 uninstall_after_an_interrupted_update(void **state)
@@ -714,6 +745,8 @@ main(void)
 		T("SUIT-13.1 rollback with a manifest-component-id", rollback_of_another_identity),
 		T("SUIT-19.3 source altered between its check and the copy",
 		    altered_between_check_and_copy),
+		T("SUIT-15.6 ciphertext altered between its check and its decryption",
+		    altered_between_check_and_decryption),
 		T("SUIT-13.4 uninstall after an interrupted update",
 		    uninstall_after_an_interrupted_update),
 		T("SUIT-13.4 what is there already is marked valid as well",
