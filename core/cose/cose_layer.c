@@ -116,7 +116,8 @@ read_value(struct headers *h, int32_t label, struct mst_cbor_reader *r)
 			mst_cbor_fail(r, MST_E_COSE_CRIT);
 		h->crit = mst_cbor_raw(r);
 		break;
-	case SUIT_LABEL_CONTENT_TYPE: mst_cbor_skip(r); break;
+	case SUIT_LABEL_CONTENT_TYPE:
+	case SUIT_LABEL_X5CHAIN: mst_cbor_skip(r); break;
 	default: /* RFC 9052 3: not understood, not critical */
 		l->is_strange = l->is_strange || !h->in_protected;
 		mst_cbor_skip(r);

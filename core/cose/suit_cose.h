@@ -28,6 +28,7 @@ enum suit_label {
 	SUIT_LABEL_KID = 4,
 	SUIT_LABEL_IV = 5,
 	SUIT_LABEL_PARTIAL_IV = 6,
+	SUIT_LABEL_X5CHAIN = 33, /* not looked into: whoever makes the table of keys may */
 	SUIT_LABEL_EPHEMERAL = -1,
 	SUIT_LABEL_SALT = -20,
 };

@@ -289,7 +289,7 @@ void mst_suit_auth_begin(struct mst_suit_auth *a, const struct mst_suit_crypto *
  * One block: COSE_Sign1 (18), COSE_Sign (98), COSE_Mac0 (17), COSE_Mac (97).
  * MST_OK: read to its end, and either verified, or skipped because it is not
  * for us (unknown algorithm; no key for its kid; without kid: of none of our
- * keys; unprotected parameters other than kid and content type, which nobody
+ * keys; unprotected parameters other than kid, content type and x5chain, which nobody
  * signed). Which of the two, a->verified and a->why tell.
  * Everything else refuses the envelope: a block that is malformed or of
  * another tag (MST_E_SUIT_COSE*, MST_E_COSE*), an attached payload
