@@ -5,7 +5,7 @@
  * provisioned for updates:
  *
  *   authority 0, the manufacturer: who signed a manifest shows a certificate
- *     (x5chain, RFC 9360, in the block's header) for code signing that chains
+ *     (x5chain, RFC 9360, in the block's protected header) for code signing that chains
  *     to what the factory put into the device, by default the anchors of its
  *     vouchers; or it is a raw key of the factory (HSS-LMS, which X.509 lacks)
  *   authority 1, the site: the same, chaining to the anchors that the voucher

@@ -276,7 +276,7 @@ sick_version(struct tale *t)
 	return put_image(t, 3, "sick") && sign(t, 3, "") && offer(t, "m3.suit") &&
 	       installed(t, "version 3 is signed as well, but sick") &&
 	       boot(t, "trial", "sick image, version 3") && agent(t, "settle.out", "settle") == 0 &&
-	       boot(t, "revert", "good image, version 2");
+	       boot(t, "confirmed", "good image, version 2");
 }
 
 static bool

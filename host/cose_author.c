@@ -20,16 +20,26 @@
 /* --- structures --- */
 
 static mst_span
-protected_of(struct arena *a, int32_t alg)
+protected_with(struct arena *a, int32_t alg, mst_span x5chain)
 {
-	struct mst_buf b = arena_buf(a, 8);
+	struct mst_buf b = arena_buf(a, 8 + x5chain.len);
 	struct mst_cbor_writer w;
 
 	mst_cbor_put_init(&w, &b);
-	mst_cbor_put_map(&w, 1);
+	mst_cbor_put_map(&w, x5chain.ptr != NULL ? 2 : 1);
 	mst_cbor_put_uint(&w, COSE_LABEL_ALG);
 	mst_cbor_put_int(&w, alg);
+	if (x5chain.ptr != NULL) { /* whoever signs says by which certificate */
+		mst_cbor_put_uint(&w, COSE_LABEL_X5CHAIN);
+		mst_cbor_put_raw(&w, x5chain);
+	}
 	return mst_cbor_put_end(&w) == MST_OK ? mst_buf_span(&b) : MST_NONE;
+}
+
+static mst_span
+protected_of(struct arena *a, int32_t alg)
+{
+	return protected_with(a, alg, MST_NONE);
 }
 
 /* [ context, field... ] in one piece. */
@@ -52,17 +62,13 @@ structure(struct arena *a, const char *context, const mst_span *field, size_t co
 }
 
 void
-cose_put_header(struct mst_cbor_writer *w, mst_span kid, mst_span x5chain)
+cose_put_kid(struct mst_cbor_writer *w, mst_span kid)
 {
-	mst_cbor_put_map(w, (uint64_t)(kid.ptr != NULL) + (x5chain.ptr != NULL));
-	if (kid.ptr != NULL) {
-		mst_cbor_put_uint(w, COSE_LABEL_KID);
-		mst_cbor_put_bytes(w, kid);
-	}
-	if (x5chain.ptr != NULL) {
-		mst_cbor_put_uint(w, COSE_LABEL_X5CHAIN);
-		mst_cbor_put_raw(w, x5chain);
-	}
+	mst_cbor_put_map(w, kid.ptr != NULL);
+	if (kid.ptr == NULL)
+		return;
+	mst_cbor_put_uint(w, COSE_LABEL_KID);
+	mst_cbor_put_bytes(w, kid);
 }
 
 mst_err
@@ -90,25 +96,20 @@ cose_x5chain(struct arena *a, mst_span pem, EVP_PKEY *key, mst_span *x5chain)
 	return e;
 }
 
-/* Who made a block, for its unprotected header. */
-struct maker {
-	mst_span kid, x5chain;
-};
-
-/* tag([ protected, { ?kid, ?x5chain }, payload or nil, proof ]) */
+/* tag([ protected, { ?kid }, payload or nil, proof ]) */
 static mst_err
-put_block(struct arena *a, enum cose_block tag, mst_span protected_header, struct maker by,
+put_block(struct arena *a, enum cose_block tag, mst_span protected_header, mst_span kid,
     mst_span payload, enum mst_suit_attachment form, mst_span proof, mst_span *block)
 {
-	struct mst_buf b = arena_buf(a,
-	    HEADS + protected_header.len + by.kid.len + by.x5chain.len + payload.len + proof.len);
+	struct mst_buf b =
+	    arena_buf(a, HEADS + protected_header.len + kid.len + payload.len + proof.len);
 	struct mst_cbor_writer w;
 
 	mst_cbor_put_init(&w, &b);
 	mst_cbor_put_tag(&w, (uint64_t)tag);
 	mst_cbor_put_array(&w, 4);
 	mst_cbor_put_bytes(&w, protected_header);
-	cose_put_header(&w, by.kid, by.x5chain);
+	cose_put_kid(&w, kid);
 	if (form == MST_SUIT_ATTACHED)
 		mst_cbor_put_bytes(&w, payload);
 	else
@@ -223,13 +224,12 @@ mst_err
 cose_author_sign1(struct arena *a, const struct cose_signer *signer, mst_span payload,
     enum mst_suit_attachment form, mst_span *block)
 {
-	mst_span p = protected_of(a, signer->alg), signature;
+	mst_span p = protected_with(a, signer->alg, signer->x5chain), signature;
 	mst_err e = sign(a, signer, tbs_of(a, p, payload), &signature);
 
 	if (e != MST_OK)
 		return e;
-	return put_block(a, COSE_BLOCK_SIGN1, p, (struct maker){ signer->kid, signer->x5chain },
-	    payload, form, signature, block);
+	return put_block(a, COSE_BLOCK_SIGN1, p, signer->kid, payload, form, signature, block);
 }
 
 mst_err
@@ -253,8 +253,8 @@ cose_author_attach(struct arena *a, int32_t alg, mst_span kid, mst_span signatur
 	        ? signature.len == 0
 	        : mst_suit_signature_len(alg) == 0 || signature.len != mst_suit_signature_len(alg))
 		return MST_E_COSE_SIGNATURE_LENGTH;
-	return put_block(a, COSE_BLOCK_SIGN1, protected_of(a, alg), (struct maker){ kid, MST_NONE },
-	    MST_NONE, MST_SUIT_DETACHED, signature, block);
+	return put_block(a, COSE_BLOCK_SIGN1, protected_of(a, alg), kid, MST_NONE,
+	    MST_SUIT_DETACHED, signature, block);
 }
 
 mst_err
@@ -270,7 +270,7 @@ cose_author_sign(struct arena *a, const struct cose_signer *signers, size_t coun
 	if (count == 0 || count > MST_SUIT_SIGNATURES_MAX)
 		return MST_E_SUIT_SIGNATURES;
 	for (size_t i = 0; i < count; i++) {
-		p[i] = protected_of(a, signers[i].alg);
+		p[i] = protected_with(a, signers[i].alg, signers[i].x5chain);
 		if (p[i].ptr == NULL)
 			return MST_E_NOMEM;
 		const mst_span field[4] = { MST_LIT(""), p[i], MST_LIT(""), payload };
@@ -278,8 +278,7 @@ cose_author_sign(struct arena *a, const struct cose_signer *signers, size_t coun
 		e = sign(a, &signers[i], structure(a, "Signature", field, 4), &signature[i]);
 		if (e != MST_OK)
 			return e;
-		len += HEADS + p[i].len + signers[i].kid.len + signers[i].x5chain.len +
-		       signature[i].len;
+		len += HEADS + p[i].len + signers[i].kid.len + signature[i].len;
 	}
 	b = arena_buf(a, len);
 	mst_cbor_put_init(&w, &b);
@@ -292,7 +291,7 @@ cose_author_sign(struct arena *a, const struct cose_signer *signers, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		mst_cbor_put_array(&w, 3);
 		mst_cbor_put_bytes(&w, p[i]);
-		cose_put_header(&w, signers[i].kid, signers[i].x5chain);
+		cose_put_kid(&w, signers[i].kid);
 		mst_cbor_put_bytes(&w, signature[i]);
 	}
 	if (mst_cbor_put_end(&w) != MST_OK)
@@ -337,8 +336,7 @@ cose_author_mac0(struct arena *a, const struct cose_signer *signer, mst_span pay
 	e = hmac(a, signer->alg, signer->secret, structure(a, "MAC0", field, 3), &tag);
 	if (e != MST_OK)
 		return e;
-	return put_block(a, COSE_BLOCK_MAC0, p, (struct maker){ signer->kid, MST_NONE }, payload,
-	    form, tag, block);
+	return put_block(a, COSE_BLOCK_MAC0, p, signer->kid, payload, form, tag, block);
 }
 
 mst_err

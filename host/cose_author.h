@@ -60,7 +60,7 @@ MST_MUST_USE mst_err cose_key_row(struct arena *a, const struct cose_key *key,
 struct cose_signer {
 	int32_t alg; /* enum mst_suit_alg: a signature or HMAC */
 	mst_span kid; /* absent: none is written */
-	mst_span x5chain; /* COSE_X509 of its certificates (RFC 9360), encoded; absent: none */
+	mst_span x5chain; /* COSE_X509 of its certificates (RFC 9360), for the protected header */
 	EVP_PKEY *key; /* ECDSA, EdDSA; a PKCS#11 one, too */
 	struct hss_signer *hss; /* HSS-LMS: uses up a leaf */
 	mst_span secret; /* HMAC: of the hash's length at least */

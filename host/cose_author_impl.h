@@ -22,8 +22,8 @@ enum cose_label {
 	COSE_LABEL_EPHEMERAL = -1,
 };
 
-/* { ?4: kid, ?33: x5chain } */
-void cose_put_header(struct mst_cbor_writer *w, mst_span kid, mst_span x5chain);
+/* { ?4: kid } */
+void cose_put_kid(struct mst_cbor_writer *w, mst_span kid);
 /* The array of recipients, each with cek wrapped for it. */
 MST_MUST_USE mst_err cose_recipients_put(struct arena *a, const struct cose_recipient *recipients,
     size_t count, mst_span cek, mst_span *list);
