@@ -131,6 +131,19 @@ send_all(int fd, const char *text, size_t n)
 	return true;
 }
 
+/* A line of its log is for machines: a person wants its message. */
+static void
+take_message(void)
+{
+	char *last = strrchr(why, '\n');
+	json_t *line = json_loads(last != NULL ? last + 1 : why, 0, NULL);
+	const char *message = json_string_value(json_object_get(line, "message"));
+
+	if (message != NULL)
+		snprintf(why, sizeof why, "%s", message);
+	json_decref(line);
+}
+
 /* The daemon ended: its last words say why. */
 static mst_err
 last_words(struct control *c)
@@ -146,6 +159,7 @@ last_words(struct control *c)
 	why[at] = '\0';
 	if (at == 0)
 		snprintf(why, sizeof why, "musterd ended without a word");
+	take_message();
 	return MST_E_CONTROL;
 }
 

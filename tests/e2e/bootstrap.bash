@@ -185,6 +185,15 @@ stops_well() {
 		same "$n ends with" 0 $?
 	done
 }
+# What the command line says when the daemon cannot even start is for people.
+daemon_that_cannot_start() {
+	mkdir "$W/wrong"
+	sed -e "s#registrar.key#$W/site/ca.key#; s#\"\([a-z]*\.\(pem\|key\)\)\"#\"$W/site/\1\"#" "$W/site/muster.conf" >"$W/wrong/muster.conf"
+	muster status --config "$W/wrong/muster.conf" >"$W/wrong/out" 2>&1
+	same "exit: unreachable" 6 $?
+	want "by its name" grep -q 'MU-5003 .*does not belong' "$W/wrong/out"
+	! grep -q '"time"' "$W/wrong/out" || bad "a line of the log: $(cat "$W/wrong/out")"
+}
 # Never a key, nonce, or whole message (design.md section 5).
 logs_keep_secrets() {
 	local d nonce f
@@ -230,5 +239,6 @@ t factory_reset_and_second_bootstrap second_life
 t jws_voucher jws_voucher
 t backups_verify trails_hold
 t daemons_end_well stops_well
+t a_daemon_that_cannot_start_is_told_in_words daemon_that_cannot_start
 t logs_hold_no_nonce_key_or_message logs_keep_secrets
 finish
