@@ -158,7 +158,7 @@ suit_key_public(struct arena *a, const char *word, struct suit_key *out)
 		word = (const char *)rest.ptr;
 	if ((e = file_read(a, word, KEY_BYTES, &bytes)) != MST_OK) {
 		suit_author_say("%s", file_why());
-		return e;
+		return e == MST_E_SPACE ? MST_E_KEY_OPEN : e;
 	}
 	if (bytes.len == MST_HSS_PUBLIC_LEN && bytes.ptr[0] == 0)
 		k.hss_public = bytes;

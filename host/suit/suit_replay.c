@@ -505,30 +505,57 @@ judge_claims(struct replay *x, const struct mst_suit_report_record *r, size_t nu
 
 /* --- the whole --- */
 
+/* The place of the last record, claims not counted, and its bytes. */
+static size_t
+last_record(const struct mst_suit_report *report, mst_span *bytes)
+{
+	struct mst_suit_report_record r;
+	mst_span rest = report->records;
+	size_t last = SIZE_MAX;
+
+	*bytes = MST_NONE;
+	for (size_t i = 0; i < report->records_count; i++) {
+		mst_span before = rest;
+
+		if (mst_suit_report_next(&rest, &r) != MST_OK)
+			break;
+		if (r.kind != MST_SUIT_RECORD)
+			continue;
+		last = i;
+		*bytes = mst_span_of(before.ptr, before.len - rest.len);
+	}
+	return last;
+}
+
+/* The result's own record stands among the others, too, as the last of them. */
+static bool
+is_failure(const struct mst_suit_report *report, size_t number)
+{
+	mst_span bytes;
+
+	return !report->success && last_record(report, &bytes) == number &&
+	       mst_span_eq(bytes, report->failure);
+}
+
 static void
 judge_records(struct replay *x)
 {
-	mst_span rest = x->out->report.records;
+	const struct mst_suit_report *report = &x->out->report;
+	mst_span rest = report->records;
 
-	for (size_t i = 0; i < x->out->report.records_count; i++) {
+	for (size_t i = 0; i < report->records_count; i++) {
 		struct judged j = { .number = i };
-		mst_span before = rest, own;
-		bool failed;
 
 		if (mst_suit_report_next(&rest, &j.r) != MST_OK) {
 			x->out->err = MST_E_SUIT_REPORT_RECORD;
 			return;
 		}
-		own = mst_span_of(before.ptr, before.len - rest.len);
-		if (j.r.kind == MST_SUIT_CLAIMS) {
+		if (j.r.kind == MST_SUIT_CLAIMS)
 			judge_claims(x, &j.r, i);
-			continue;
-		}
-		/* the result's record stands among the others, too */
-		failed = !x->out->report.success && i + 1 == x->out->report.records_count &&
-		         mst_span_eq(own, x->out->report.failure) &&
-		         x->out->report.reason != MST_SUIT_REASON_INVOKE_PENDING;
-		judge_record(x, &j, failed);
+		else
+			judge_record(x, &j,
+			    report->reason != MST_SUIT_REASON_INVOKE_PENDING &&
+			        is_failure(report, i));
 	}
 }
 
@@ -574,11 +601,8 @@ judge_result(struct replay *x)
 		return;
 	}
 	judge_reason(x, &j.r);
-	/* it was judged among the records when it is the last of them */
-	if (r->records_count > 0 && r->records.len >= r->failure.len &&
-	    memcmp(r->records.ptr + r->records.len - r->failure.len, r->failure.ptr,
-	        r->failure.len) == 0)
-		return;
+	if (is_failure(r, last_record(r, &rest)))
+		return; /* it was judged among the records */
 	if (j.r.section <= 2 || (j.r.section == 3 && j.r.offset == 0))
 		return; /* refused before any command ran: nothing to place */
 	judge_record(x, &j, !pending);
@@ -746,7 +770,9 @@ open_report(struct replay *x, mst_span bytes, mst_span *content)
 	*content = bytes;
 	if (payload_of(bytes).ptr != NULL)
 		e = open_protected(x, bytes, content);
-	if (e == MST_OK && x->out->err == MST_OK && content->len > 0 && content->ptr[0] >> 5 != 5)
+	/* RP 7: COSE_Encrypt0, tagged 16 or not */
+	if (e == MST_OK && x->out->err == MST_OK && content->len > 0 &&
+	    (content->ptr[0] == 0xd0 || content->ptr[0] == 0x83))
 		e = open_encrypted(x, content);
 	if (e == MST_OK && x->out->err == MST_OK)
 		x->out->err = mst_suit_report_parse(*content, &x->out->report);

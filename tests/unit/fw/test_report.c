@@ -20,7 +20,7 @@ struct record {
 	int dependency; /* -1: of the root */
 	int64_t section;
 	uint64_t offset, component;
-	enum { NOTHING, GOOD_DIGEST, BAD_DIGEST, GOOD_VENDOR, BAD_VENDOR } measured;
+	enum { NOTHING, GOOD_DIGEST, BAD_DIGEST, GOOD_VENDOR, BAD_VENDOR, CLAIMS } measured;
 };
 
 /* Where things are in the good manifest; found out, not counted. */
@@ -111,6 +111,14 @@ put_record(struct cb *b, const struct record *r)
 	bool is_vendor = r->measured == GOOD_VENDOR || r->measured == BAD_VENDOR;
 	mst_span value = is_vendor ? vendor : digest;
 
+	if (r->measured == CLAIMS) { /* of the one component */
+		cb_map(b, 2);
+		cb_uint(b, 0);
+		cb_raw(b, MST_LIT("\x82\x44slot\x41\x00"));
+		cb_uint(b, 3);
+		cb_raw(b, digest);
+		return;
+	}
 	if (r->measured == BAD_DIGEST || r->measured == BAD_VENDOR) {
 		other[value.len - 1] ^= 1;
 		value.ptr = other;
@@ -165,7 +173,8 @@ report_of(struct arena *a, const struct made *m)
 		cb_uint(&b, 5);
 		cb_uint(&b, 1);
 		cb_uint(&b, 6);
-		put_record(&b, &m->record[m->count - 1]);
+		put_record(
+		    &b, &m->record[m->count - 1 - (m->record[m->count - 1].measured == CLAIMS)]);
 		cb_uint(&b, 7);
 		cb_uint(&b, m->reason);
 	}
@@ -221,6 +230,9 @@ static const struct row {
 	{ "SUIT-16 a true one without records", { OF_VENDOR }, 0, false, 0, MST_OK, SIZE_MAX },
 	{ "SUIT-16 a true failure", { OF_VENDOR, { -1, 20, AT_MATCH, 0, BAD_DIGEST } }, 2, true, 10,
 	    MST_OK, SIZE_MAX },
+	{ "SUIT-16 a true failure with claims behind its record",
+	    { OF_VENDOR, { -1, 20, AT_MATCH, 0, BAD_DIGEST }, { -1, 0, 0, 0, CLAIMS } }, 3, true,
+	    10, MST_OK, SIZE_MAX },
 	{ "SUIT-16 a fetch that failed", { OF_VENDOR, { -1, 20, AT_FETCH, 0, NOTHING } }, 2, true,
 	    11, MST_OK, SIZE_MAX },
 	{ "SUIT-16 success with a wrong digest",

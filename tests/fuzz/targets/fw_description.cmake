@@ -1,0 +1,1 @@
+fuzz_target(fw_description suit-author)
