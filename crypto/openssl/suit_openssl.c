@@ -215,11 +215,20 @@ out:
 	return e;
 }
 
+static const struct scheme *
+scheme_of(int32_t alg)
+{
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+		if (schemes[i].alg == alg || schemes[i].equivalent == alg)
+			return &schemes[i];
+	return NULL;
+}
+
 static mst_err
 verify(void *ctx, const struct mst_suit_key *key, int32_t alg, const struct mst_suit_pieces *tbs,
     mst_span signature)
 {
-	const struct scheme *s = NULL;
+	const struct scheme *s = scheme_of(alg);
 	const struct curve *c;
 	EVP_PKEY *pkey;
 	mst_err e;
@@ -228,9 +237,6 @@ verify(void *ctx, const struct mst_suit_key *key, int32_t alg, const struct mst_
 	if (alg == MST_SUIT_HSS_LMS)
 		return mst_hss_verify(
 		    suit_openssl(), key->material, tbs->piece, tbs->count, signature);
-	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-		if (schemes[i].alg == alg || schemes[i].equivalent == alg)
-			s = &schemes[i];
 	if (s == NULL || signature.len != mst_suit_signature_len(alg))
 		return MST_E_UNSUPPORTED;
 	c = curve_of(s->curve);
@@ -350,6 +356,28 @@ out:
 	EVP_PKEY_free(other);
 	ERR_clear_error();
 	return e;
+}
+
+/* --- keys read once --- */
+
+mst_err
+suit_openssl_load(struct mst_suit_key *key)
+{
+	const struct scheme *s = scheme_of(key->alg);
+	const struct curve *c = curve_of(s != NULL ? s->curve : key->curve);
+
+	if (key->handle != NULL || c == NULL || (s == NULL && key->usage != MST_SUIT_USE_ECDH))
+		return MST_OK;
+	key->handle = s != NULL ? key_of(key, c, public_key) : key_of(key, c, private_key);
+	ERR_clear_error();
+	return key->handle == NULL ? MST_E_SUIT_KEY : MST_OK;
+}
+
+void
+suit_openssl_unload(struct mst_suit_key *key)
+{
+	EVP_PKEY_free((EVP_PKEY *)(uintptr_t)key->handle);
+	key->handle = NULL;
 }
 
 /* --- the rest --- */
