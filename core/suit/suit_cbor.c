@@ -8,7 +8,7 @@ void
 suit_cur_init(struct suit_cur *c, mst_span in)
 {
 	c->at = in.ptr;
-	c->end = in.ptr + in.len;
+	c->end = in.ptr == NULL ? NULL : in.ptr + in.len; /* NULL + 0 is undefined */
 	c->e = in.ptr == NULL ? MST_E_SUIT_CBOR : MST_OK;
 }
 

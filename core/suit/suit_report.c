@@ -198,6 +198,8 @@ mst_suit_report_next(mst_span *rest, struct mst_suit_report_record *out)
 	struct mst_cbor_reader r;
 	struct mst_suit_report_record v;
 
+	if (rest->len == 0)
+		return MST_E_SUIT_REPORT_RECORD;
 	memset(&v, 0, sizeof v);
 	mst_cbor_init(&r, *rest);
 	r.indefinite_is = MST_E_SUIT_REPORT_RECORD;
