@@ -4,7 +4,6 @@
  * A client certificate that is no customer's is no fault: most registrars have
  * one that this MASA does not know, and a nonced request may be anonymous.
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include "server/masa/masa_room.h"
 
 #define CUSTOMERS_US 1000000
-#define SOURCE_LEN 48 /* as in struct net_peer */
 
 /* What a connection remembers of its certificate: the judgement, and of which set. */
 struct note {
@@ -98,21 +96,6 @@ by_tls(struct net_request *rq, const struct masa_who *who, uint64_t version)
 	return p;
 }
 
-/* A host has a whole /64 of IPv6 to ask from; it is one source. */
-static void
-source_key(const char *source, char key[SOURCE_LEN])
-{
-	struct in6_addr a;
-
-	if (inet_pton(AF_INET6, source, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a)) {
-		snprintf(key, SOURCE_LEN, "%s", source);
-		return;
-	}
-	memset(&a.s6_addr[8], 0, 8);
-	if (inet_ntop(AF_INET6, &a, key, SOURCE_LEN) == NULL)
-		key[0] = '\0';
-}
-
 struct asking {
 	struct masa *m;
 	struct net_request *rq;
@@ -121,7 +104,7 @@ struct asking {
 	void *arg;
 	const struct masa_party *candidate;
 	struct masa_auth_job job;
-	char source[SOURCE_LEN]; /* what rates are counted by */
+	const char *source; /* what rates are counted by */
 };
 
 /* The customer's own rate, then on. */
@@ -216,7 +199,7 @@ masa_who(
 		return;
 	}
 	*k = (struct asking){ .m = m, .rq = rq, .who = who, .next = next, .arg = arg };
-	source_key(rq->peer->source, k->source);
+	k->source = rq->peer->counted;
 	if ((wait = masa_rate_take(m->by_source, k->source, clock_mono_us())) != 0) {
 		next(arg, MST_E_CUSTOMER_RATE, wait);
 		return;
