@@ -18,6 +18,14 @@
 
 enum policy { RECORD_SUCCESS = 1, RECORD_FAILURE = 2, SYSINFO_SUCCESS = 4, SYSINFO_FAILURE = 8 };
 
+/* What was read or made by this library before. */
+static void
+put_item(struct mst_cbor_writer *w, mst_span item)
+{
+	if (w->err == MST_OK)
+		w->err = mst_buf_put(w->out, item);
+}
+
 /* [ manifest-id, section, offset, component-index, { properties } ] */
 static void
 put_record(struct mst_cbor_writer *w, const uint16_t *path, unsigned depth, int32_t section,
@@ -53,8 +61,7 @@ put_event(struct mst_suit_collector *c, const struct mst_suit_event *ev)
 	mst_cbor_put_init(&w, &c->store);
 	put_record(&w, ev->path, ev->depth, ev->section, ev->offset, ev->component);
 	mst_cbor_put_map(&w, ev->measured_count);
-	if (w.err == MST_OK && ev->measured.len > 0)
-		w.err = mst_buf_put(&c->store, ev->measured);
+	put_item(&w, ev->measured);
 	if (end_item(c, &w, before) && (ev->result != MST_OK || ev->how == MST_SUIT_PENDING))
 		c->failure = mst_span_of(c->store.ptr + before, c->store.len - before);
 }
@@ -75,9 +82,8 @@ put_claims(struct mst_suit_collector *c, const struct mst_suit_event *ev)
 	mst_cbor_put_init(&w, &c->store);
 	mst_cbor_put_map(&w, ev->measured_count + 1U);
 	mst_cbor_put_uint(&w, CLAIMS_COMPONENT);
-	mst_cbor_put_raw(&w, id);
-	if (w.err == MST_OK)
-		w.err = mst_buf_put(&c->store, ev->measured);
+	put_item(&w, id);
+	put_item(&w, ev->measured);
 	(void)end_item(c, &w, before);
 }
 
@@ -168,7 +174,7 @@ put_result(struct mst_cbor_writer *w, const struct mst_suit_report_content *cont
 	mst_cbor_put_uint(w, (uint64_t)content->result);
 	mst_cbor_put_uint(w, RESULT_RECORD);
 	if (c != NULL && c->failure.ptr != NULL && (r == NULL || r->command != 0 || pending))
-		mst_cbor_put_raw(w, c->failure);
+		put_item(w, c->failure);
 	else {
 		if (r != NULL)
 			put_record(w, r->path, r->depth, r->section, r->offset, r->component);
@@ -192,7 +198,7 @@ put_reference(struct mst_cbor_writer *w, const struct mst_suit_report_content *c
 	mst_cbor_put_uint(w, REPORT_REFERENCE);
 	mst_cbor_put_array(w, 2);
 	mst_cbor_put_text(w, uri.ptr == NULL ? MST_LIT("") : uri);
-	mst_cbor_put_raw(w, content->envelope->digest);
+	put_item(w, content->envelope->digest);
 }
 
 mst_err
@@ -210,13 +216,13 @@ mst_suit_report_build(const struct mst_suit_report_content *content, struct mst_
 	}
 	mst_cbor_put_uint(&w, REPORT_RECORDS);
 	mst_cbor_put_array(&w, c == NULL ? 0 : c->records);
-	if (c != NULL && w.err == MST_OK)
-		w.err = mst_buf_put(out, mst_buf_span(&c->store));
+	if (c != NULL)
+		put_item(&w, mst_buf_span(&c->store));
 	mst_cbor_put_uint(&w, REPORT_RESULT);
 	put_result(&w, content);
 	if (content->capability.ptr != NULL) {
 		mst_cbor_put_uint(&w, REPORT_CAPABILITY);
-		mst_cbor_put_raw(&w, content->capability);
+		put_item(&w, content->capability);
 	}
 	put_reference(&w, content);
 	if (mst_cbor_put_end(&w) != MST_OK)
@@ -276,7 +282,7 @@ mst_suit_capability_build(const struct mst_suit_platform *platform,
 	mst_cbor_put_uint(&w, 1);
 	mst_cbor_put_array(&w, capability->components_count);
 	for (size_t i = 0; i < capability->components_count; i++)
-		mst_cbor_put_raw(&w, capability->components[i]);
+		put_item(&w, capability->components[i]);
 	put_commands(&w, platform);
 	put_parameters(&w);
 	mst_cbor_put_uint(&w, 4);

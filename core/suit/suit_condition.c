@@ -106,28 +106,27 @@ suit_identity(struct suit_act *a)
 
 /* Hash len bytes of the component, read back from storage (RFC 9124 COMPLETE_DIGEST). */
 mst_err
-suit_hash(struct suit_act *a, int32_t alg, uint64_t len, struct mst_buf *out)
+suit_hash(struct suit_act *a, union mst_suit_digest_state *st, int32_t alg, uint64_t len,
+    struct mst_buf *out)
 {
 	const struct mst_suit_crypto *y = a->s->crypto;
 	const struct mst_suit_platform *pf = a->s->platform;
-	union mst_suit_digest_state st;
 	mst_err e;
 
-	if ((e = y->digest_begin(y->ctx, alg, &st)) != MST_OK)
+	if ((e = y->digest_begin(y->ctx, alg, st)) != MST_OK)
 		return e;
 	for (uint64_t at = 0; at < len;) {
 		size_t n = a->s->block.cap;
 		if (n > len - at)
 			n = (size_t)(len - at);
 		if ((e = pf->read(pf->ctx, a->slot->handle, at, a->s->block.ptr, n)) != MST_OK ||
-		    (e = y->digest_update(y->ctx, &st, mst_span_of(a->s->block.ptr, n))) !=
-		        MST_OK) {
-			y->digest_drop(y->ctx, &st);
+		    (e = y->digest_update(y->ctx, st, mst_span_of(a->s->block.ptr, n))) != MST_OK) {
+			y->digest_drop(y->ctx, st);
 			return e;
 		}
 		at += n;
 	}
-	return y->digest_end(y->ctx, &st, out);
+	return y->digest_end(y->ctx, st, out);
 }
 
 /* How many bytes count, and does the component have exactly them? */
@@ -161,6 +160,7 @@ compare_image(struct suit_act *a)
 	struct mst_suit_digest_claim claim;
 	uint8_t store[MST_SUIT_DIGEST_MAX];
 	struct mst_buf have = MST_BUF(store);
+	union mst_suit_digest_state st;
 	uint64_t len;
 	mst_err e;
 
@@ -172,7 +172,7 @@ compare_image(struct suit_act *a)
 #endif
 	if ((e = mst_suit_digest_parse(suit_value_string(want), &claim)) != MST_OK ||
 	    (e = image_size(a, &len)) != MST_OK ||
-	    (e = suit_hash(a, claim.alg, len, &have)) != MST_OK)
+	    (e = suit_hash(a, &st, claim.alg, len, &have)) != MST_OK)
 		return e;
 	suit_measure_digest(a, claim.alg, mst_buf_span(&have));
 	if (suit_param(a, MST_SUIT_PARAM_SIZE) != NULL)

@@ -127,7 +127,7 @@ step_allowed(struct mst_suit *s)
 }
 
 /* A command that the interpreter itself does, on no component. */
-static enum suit_outcome
+__attribute__((noinline)) static enum suit_outcome
 note(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t, mst_err e,
     enum suit_outcome outcome)
 {
@@ -352,40 +352,51 @@ copy_parameters(
 }
 #endif
 
-static mst_err
+/* 19, 20, 35; apart, so that what it needs is not in the frames of the recursion. */
+__attribute__((noinline)) static enum suit_outcome
 set_on(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint8_t place)
-{
-#ifndef MUSTER_SUIT_BOOT
-	if (t->command->argument == SUIT_ARG_COPY)
-		return copy_parameters(s, m, t, place);
-#endif
-	return set_parameters(s, m, t, t->argument, place, &t->soft);
-}
-
-/* What the interpreter does on one of the selected components. */
-static enum suit_outcome
-each(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint8_t place)
 {
 	struct suit_act a;
 	mst_err e;
 
-	if (t->command == NULL || t->command->run != NULL) {
-		/* TD 5.5.2: of all components it means all dependencies */
-		if (t->command != NULL && t->command->code == MST_SUIT_CMD_PROCESS_DEPENDENCY &&
-		    t->on.argument != NULL && suit_value_major(t->on.argument) == MAJOR_OTHER &&
-		    !suit_is_dependency(m, place))
-			return SUIT_OK;
-		return apply(s, m, t, place);
-	}
-	if (t->command->code == MST_SUIT_CMD_TRY_EACH)
-		return try_each(s, m, t, place);
-	if (t->command->code == MST_SUIT_CMD_RUN_SEQUENCE)
-		return run_nested(s, m, t, place);
-	e = step_allowed(s) ? set_on(s, m, t, place) : MST_E_SUIT_STEPS;
+	if (!step_allowed(s))
+		e = MST_E_SUIT_STEPS;
+#ifndef MUSTER_SUIT_BOOT
+	else if (t->command->argument == SUIT_ARG_COPY)
+		e = copy_parameters(s, m, t, place);
+#endif
+	else
+		e = set_parameters(s, m, t, t->argument, place, &t->soft);
 	act_init(&a, s, m, t);
 	act_on(&a, place);
 	suit_trace(&a, e);
 	return e == MST_OK ? SUIT_OK : refused(&a, e, SUIT_ABORTED);
+}
+
+/* TD 5.5.2: of all components it means all dependencies. */
+#ifdef MUSTER_SUIT_BOOT
+#define passes_over(m, t, place) (false)
+#else
+static bool
+passes_over(const struct mst_suit_manifest *m, const struct step *t, uint8_t place)
+{
+	return t->command != NULL && t->command->code == MST_SUIT_CMD_PROCESS_DEPENDENCY &&
+	       t->on.argument != NULL && suit_value_major(t->on.argument) == MAJOR_OTHER &&
+	       !suit_is_dependency(m, place);
+}
+#endif
+
+/* What is done on one of the selected components. */
+static enum suit_outcome
+each(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *t, uint8_t place)
+{
+	if (t->command == NULL || t->command->run != NULL)
+		return passes_over(m, t, place) ? SUIT_OK : apply(s, m, t, place);
+	if (t->command->code == MST_SUIT_CMD_TRY_EACH)
+		return try_each(s, m, t, place);
+	if (t->command->code == MST_SUIT_CMD_RUN_SEQUENCE)
+		return run_nested(s, m, t, place);
+	return set_on(s, m, t, place);
 }
 
 /* t->on and t->soft become what applies to the commands that follow. */

@@ -160,8 +160,9 @@ void suit_measure_version(struct suit_act *a, const int64_t *ints, size_t count)
 /* ---- suit_condition.c, suit_um.c */
 mst_err suit_identity(struct suit_act *a);
 mst_err suit_image_match(struct suit_act *a);
-/* The digest of len bytes of the component, read back from storage; appended. */
-mst_err suit_hash(struct suit_act *a, int32_t alg, uint64_t len, struct mst_buf *out) MST_MUST_USE;
+/* The digest of len bytes of the component, read back from storage; appended. st is lent. */
+mst_err suit_hash(struct suit_act *a, union mst_suit_digest_state *st, int32_t alg, uint64_t len,
+    struct mst_buf *out) MST_MUST_USE;
 mst_err suit_image_not_match(struct suit_act *a);
 mst_err suit_component_slot(struct suit_act *a);
 mst_err suit_check_content(struct suit_act *a);

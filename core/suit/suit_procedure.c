@@ -84,7 +84,7 @@ refuse_slot(struct mst_suit *s, unsigned i, mst_err e)
 }
 
 /* After a replay the checks of before the cut do not count: look again, at what is there now. */
-static bool
+__attribute__((noinline)) static bool
 check_again(struct mst_suit *s, unsigned i)
 {
 	struct suit_act a;

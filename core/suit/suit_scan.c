@@ -401,7 +401,8 @@ scan_command(struct scan *x, struct spot *p)
 #endif
 		break;
 	}
-	if (p->c.e == MST_E_SUIT_CBOR_TYPE)
+	/* what a sequence within refused keeps its name */
+	if (p->c.e == MST_E_SUIT_CBOR_TYPE && x->s->refusal.err == MST_OK)
 		p->c.e = MST_E_SUIT_COMMAND_ARGUMENT;
 }
 

@@ -69,8 +69,13 @@ struct store {
 	uint64_t limit; /* that may come */
 	uint64_t stored;
 	bool proves; /* what is written is right if it is read back the same */
+	bool sums, began; /* sum was; the component was */
 	bool decrypts, resumable;
 	uint64_t noted; /* bytes that the journal knows of */
+	/* A ciphertext whose digest is all that proves its plaintext: compared with what was
+	 * decrypted, not with what was there before (storage may be another's). */
+	const uint8_t *pin; /* its parameter 3 */
+	union mst_suit_digest_state pin_sum;
 	struct mst_suit_decrypt decrypt;
 	union mst_suit_digest_state sum;
 };
@@ -170,12 +175,43 @@ unreferenced(const struct suit_act *a, const struct mst_suit_slot *slot)
 	return e == MST_OK && count > 0 ? MST_E_SUIT_REFERENCED : e;
 }
 
+static mst_err
+pin_begin(struct store *st)
+{
+	const struct mst_suit_crypto *y = st->a->s->crypto;
+	struct mst_suit_digest_claim claim;
+	mst_err e;
+
+	if ((e = mst_suit_digest_parse(suit_value_string(st->pin), &claim)) == MST_OK)
+		e = y->digest_begin(y->ctx, claim.alg, &st->pin_sum);
+	if (e != MST_OK)
+		st->pin = NULL;
+	return e;
+}
+
+static mst_err
+pin_end(struct store *st)
+{
+	const struct mst_suit_crypto *y = st->a->s->crypto;
+	struct mst_suit_digest_claim claim;
+	uint8_t store[MST_SUIT_DIGEST_MAX];
+	struct mst_buf have = MST_BUF(store);
+	mst_err e;
+
+	if ((e = mst_suit_digest_parse(suit_value_string(st->pin), &claim)) != MST_OK)
+		return e;
+	st->pin = NULL; /* the state is released, whatever follows */
+	if ((e = y->digest_end(y->ctx, &st->pin_sum, &have)) != MST_OK)
+		return e;
+	return mst_ct_eq(mst_buf_span(&have), claim.digest) ? MST_OK : MST_E_SUIT_IMAGE_MISMATCH;
+}
+
 /* FE 4.3: where decryption does not tell a forgery, a digest over either text must. */
 static mst_err
-begin_decryption(struct store *st, const struct mst_suit_slot *source)
+begin_decryption(struct store *st, struct mst_suit_slot *source)
 {
 	struct suit_act *a = st->a;
-	const uint8_t *param = suit_param(a, MST_SUIT_PARAM_ENCRYPTION), **cipher_digest;
+	const uint8_t *param = suit_param(a, MST_SUIT_PARAM_ENCRYPTION);
 	struct mst_suit_encryption info;
 	mst_span bytes;
 	bool aead;
@@ -187,40 +223,44 @@ begin_decryption(struct store *st, const struct mst_suit_slot *source)
 	if ((e = mst_suit_encryption_parse(bytes, &info)) != MST_OK)
 		return e;
 	aead = mst_suit_cipher_is_aead(info.alg);
-	cipher_digest = source == NULL ? NULL
-	                               : suit_param_at((struct mst_suit_slot *)(uintptr_t)source,
-	                                     MST_SUIT_PARAM_DIGEST);
-	if (!aead && !st->proves && suit_param(a, MST_SUIT_PARAM_DIGEST) == NULL &&
-	    (cipher_digest == NULL || *cipher_digest == NULL))
-		return MST_E_SUIT_NO_PAYLOAD_DIGEST;
-	if ((e = mst_suit_decrypt_begin(&st->decrypt, a->s->crypto, a->s->keys, bytes)) != MST_OK)
-		return e;
-	st->decrypts = true;
-	/* FE 7.1: a digest of the ciphertext before decryption, or the tag, is as good */
-	st->proves = st->proves || aead || (source != NULL && (source->flags & SUIT_CHECKED) != 0);
-	return MST_OK;
+	if (!aead && !st->proves && suit_param(a, MST_SUIT_PARAM_DIGEST) == NULL) {
+		if (source != NULL)
+			st->pin = *suit_param_at(source, MST_SUIT_PARAM_DIGEST);
+		if (st->pin == NULL)
+			return MST_E_SUIT_NO_PAYLOAD_DIGEST;
+		if ((e = pin_begin(st)) != MST_OK)
+			return e;
+	}
+	/* FE 7.1: a digest of the ciphertext, or the tag, is as good as one of the plaintext */
+	st->proves = st->proves || aead || st->pin != NULL;
+	e = mst_suit_decrypt_begin(&st->decrypt, a->s->crypto, a->s->keys, bytes);
+	st->decrypts = e == MST_OK;
+	return e;
 }
 
 static void
 drop(struct store *st)
 {
 	const struct mst_suit_platform *pf = st->a->s->platform;
+	const struct mst_suit_crypto *y = st->a->s->crypto;
 
-	if (st->proves)
-		st->a->s->crypto->digest_drop(st->a->s->crypto->ctx, &st->sum);
+	if (st->sums)
+		y->digest_drop(y->ctx, &st->sum);
+	if (st->pin != NULL)
+		y->digest_drop(y->ctx, &st->pin_sum);
 	if (st->decrypts)
 		mst_suit_decrypt_drop(&st->decrypt);
-	if ((st->a->s->flags & SUIT_HOLD_PARTIAL) != 0)
-		return;
-	pf->drop(pf->ctx, st->a->slot->handle);
+	if (st->began && (st->a->s->flags & SUIT_HOLD_PARTIAL) == 0)
+		pf->drop(pf->ctx, st->a->slot->handle);
 }
 
 /* What may come, and where; *offset as in the platform's begin. */
 static mst_err
-open_store(struct store *st, const struct mst_suit_slot *source, uint64_t *offset)
+open_store(struct store *st, struct mst_suit_slot *source, uint64_t *offset)
 {
 	struct suit_act *a = st->a;
 	const struct mst_suit_platform *pf = a->s->platform;
+	const struct mst_suit_crypto *y = a->s->crypto;
 	const uint8_t *size = suit_param(a, MST_SUIT_PARAM_SIZE);
 	struct mst_suit_component_info info;
 	mst_err e;
@@ -235,19 +275,20 @@ open_store(struct store *st, const struct mst_suit_slot *source, uint64_t *offse
 	if (st->size != UINT64_MAX && st->size > info.capacity)
 		return MST_E_SUIT_CAPACITY;
 	st->resumable = size != NULL && suit_param(a, MST_SUIT_PARAM_DIGEST) != NULL && !st->proves;
-	if ((e = begin_decryption(st, source)) != MST_OK)
-		return e;
+	e = begin_decryption(st, source);
+	if (e == MST_OK && st->proves) {
+		e = y->digest_begin(y->ctx, PROOF, &st->sum);
+		st->sums = e == MST_OK;
+	}
 	if (st->decrypts || !st->resumable)
 		*offset = 0;
 	st->resumable = st->resumable && !st->decrypts;
-	suit_written(a);
-	if (st->proves &&
-	    (e = a->s->crypto->digest_begin(a->s->crypto->ctx, PROOF, &st->sum)) != MST_OK)
-		st->proves = false;
-	else
+	if (e == MST_OK) {
+		suit_written(a);
 		e = pf->begin(pf->ctx, a->slot->handle, st->size, offset);
-	st->stored = *offset;
-	st->noted = *offset;
+		st->began = e == MST_OK;
+	}
+	st->stored = st->noted = *offset;
 	if (e != MST_OK)
 		drop(st);
 	return e;
@@ -262,7 +303,7 @@ put_plain(struct store *st, mst_span block)
 
 	if (block.len > st->limit - st->stored)
 		return st->size == UINT64_MAX ? MST_E_SUIT_CAPACITY : MST_E_SUIT_PAYLOAD_LONG;
-	if (st->proves && (e = y->digest_update(y->ctx, &st->sum, block)) != MST_OK)
+	if (st->sums && (e = y->digest_update(y->ctx, &st->sum, block)) != MST_OK)
 		return e;
 	if (block.len > 0 &&
 	    (e = a->s->platform->write(a->s->platform->ctx, a->slot->handle, block)) != MST_OK)
@@ -318,9 +359,9 @@ prove(struct store *st)
 	struct mst_buf h = MST_BUF(have), r = MST_BUF(stored);
 	mst_err e;
 
-	st->proves = false; /* the state is released, whatever follows */
+	st->sums = false; /* the state is released, whatever follows */
 	if ((e = a->s->crypto->digest_end(a->s->crypto->ctx, &st->sum, &h)) != MST_OK ||
-	    (e = suit_hash(a, PROOF, st->stored, &r)) != MST_OK)
+	    (e = suit_hash(a, &st->sum, PROOF, st->stored, &r)) != MST_OK)
 		return e;
 	if (!mst_ct_eq(mst_buf_span(&h), mst_buf_span(&r)))
 		return MST_E_SUIT_WRITE;
@@ -348,7 +389,7 @@ close_store(struct store *st, mst_err e)
 		e = MST_E_SUIT_PAYLOAD_SHORT;
 	if (e == MST_OK)
 		e = pf->end(pf->ctx, a->slot->handle, metadata);
-	if (e == MST_OK && st->proves)
+	if (e == MST_OK && st->sums)
 		e = prove(st);
 	if (e != MST_OK)
 		drop(st);
@@ -377,15 +418,18 @@ copy_blocks(struct store *st, const struct mst_suit_slot *source, uint64_t len)
 {
 	const struct mst_suit_platform *pf = st->a->s->platform;
 	struct mst_buf b = room(st);
-	mst_err e;
+	const struct mst_suit_crypto *y = st->a->s->crypto;
+	mst_err e = MST_OK;
 
-	for (uint64_t at = 0; at < len; at += b.len) {
+	for (uint64_t at = 0; at < len && e == MST_OK; at += b.len) {
 		b.len = len - at < b.cap ? (size_t)(len - at) : b.cap;
-		if ((e = pf->read(pf->ctx, source->handle, at, b.ptr, b.len)) != MST_OK ||
-		    (e = put(st, mst_buf_span(&b))) != MST_OK)
-			return e;
+		e = pf->read(pf->ctx, source->handle, at, b.ptr, b.len);
+		if (e == MST_OK && st->pin != NULL)
+			e = y->digest_update(y->ctx, &st->pin_sum, mst_buf_span(&b));
+		if (e == MST_OK)
+			e = put(st, mst_buf_span(&b));
 	}
-	return MST_OK;
+	return e == MST_OK && st->pin != NULL ? pin_end(st) : e;
 }
 
 mst_err
@@ -537,13 +581,14 @@ fingerprint(struct suit_act *a, struct mst_suit_slot *slot, uint64_t *out)
 	struct mst_suit_component_info info;
 	uint8_t store[32];
 	struct mst_buf h = MST_BUF(store);
+	union mst_suit_digest_state st;
 	mst_err e;
 
 	if ((e = pf->info(pf->ctx, slot->handle, &info)) != MST_OK)
 		return e;
 	a->slot = slot;
 	e = suit_hash(
-	    a, PROOF, info.state == MST_SUIT_HOLDS_UNSIZED ? info.capacity : info.size, &h);
+	    a, &st, PROOF, info.state == MST_SUIT_HOLDS_UNSIZED ? info.capacity : info.size, &h);
 	a->slot = own;
 	*out = 0;
 	for (unsigned i = 0; i < 8; i++)
