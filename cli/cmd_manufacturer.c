@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* manufacturer: whose devices this site takes. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "host/file.h"
@@ -104,14 +106,44 @@ list(struct cli *c)
 	return CLI_OK;
 }
 
+/* A word, or of certificates how many they are: --json has them whole. */
+static void
+print_value(const json_t *v)
+{
+	const char *text = json_string_value(v), *at = text;
+	int certificates = 0;
+
+	while (at != NULL && (at = strstr(at, "-----BEGIN ")) != NULL) {
+		certificates++;
+		at++;
+	}
+	if (certificates != 0)
+		printf("%d certificate%s (--json shows them)\n", certificates,
+		    certificates == 1 ? "" : "s");
+	else
+		printf("%s\n", text != NULL       ? text
+		               : json_is_true(v)  ? "yes"
+		               : json_is_false(v) ? "no"
+		                                  : "-");
+}
+
 static int
 show(struct cli *c)
 {
-	json_t *data;
+	const char *key;
+	json_t *data, *v;
 	int code =
 	    cli_daemon(c, "manufacturer.show", json_pack("{s:s}", "name", c->argv[0]), NULL, &data);
 
-	return code != CLI_OK ? code : cli_print_json(c, data);
+	if (code != CLI_OK || c->json)
+		return code != CLI_OK ? code : cli_print_json(c, data);
+	json_object_foreach(data, key, v)
+	{
+		printf("%-16s ", key);
+		print_value(v);
+	}
+	json_decref(data);
+	return CLI_OK;
 }
 
 static int

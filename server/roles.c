@@ -653,13 +653,16 @@ reload(void *arg)
 static mst_err
 open_admin(struct roles *r)
 {
+	bool registrar = r->c->registrar != NULL, masa = r->c->masa != NULL,
+	     proxy = r->c->proxy != NULL;
 	struct admin_config c = { .store = r->store,
 		.keys = r->keys,
 		.net = r->net,
 		.ca = r->ca,
 		.ca_loop = r->ca_loops[0],
-		.roles = arena_printf(r->a, "%s%s%s", r->c->registrar != NULL ? "registrar " : "",
-		    r->c->masa != NULL ? "masa " : "", r->c->proxy != NULL ? "proxy" : ""),
+		.roles = arena_printf(r->a, "%s%s%s%s%s", registrar ? "registrar" : "",
+		    registrar && (masa || proxy) ? " " : "", masa ? "masa" : "",
+		    masa && proxy ? " " : "", proxy ? "proxy" : ""),
 		.idevid_slot =
 		    r->c->masa != NULL && r->c->masa->idevid_key != NULL ? "idevid" : NULL,
 		.masa_url = r->c->masa != NULL ? r->c->masa->url : NULL,

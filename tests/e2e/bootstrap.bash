@@ -171,6 +171,14 @@ blocked_at_the_factory() {
 	same "no voucher" 0 "$(factory inventory log D-6 --json | jq length)"
 	same "no certificate" "" "$(cert_serials D-6)"
 }
+what_a_person_reads() {
+	site manufacturer show acme >"$W/shown"
+	want "a line each" grep -qE '^name +acme$' "$W/shown"
+	want "certificates counted" grep -qE '^anchors +1 certificate ' "$W/shown"
+	! grep -q 'BEGIN' "$W/shown" || bad "a certificate for people"
+	want "all of it for programs" grep -q 'BEGIN CERTIFICATE' <(site manufacturer show acme --json | jq -r .anchors)
+	same "status" "musterd $(site status --json | jq -r .version): registrar" "$(site status | head -1)"
+}
 trails_hold() {
 	local n
 	for n in site factory; do
@@ -237,6 +245,7 @@ t renewal_with_a_new_key renewal
 t revoked_certificate_renews_nothing revoked_is_refused
 t factory_reset_and_second_bootstrap second_life
 t jws_voucher jws_voucher
+t what_a_person_reads what_a_person_reads
 t backups_verify trails_hold
 t daemons_end_well stops_well
 t a_daemon_that_cannot_start_is_told_in_words daemon_that_cannot_start
