@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "host/suit/suit_keys.h"
 #include "host/suit_envelope.h"
 
 /* Each refuses by itself: an exit code with words said, or CLI_OK. */
@@ -19,6 +20,17 @@ int fw_write_file(struct cli *c, const char *path, mst_span bytes);
 int fw_write_envelope(struct cli *c, const struct suit_envelope *env);
 /* The refusal with this room's words. */
 int fw_refuse(const struct cli *c, mst_err e);
+/* --algorithm; *alg stays as it is when it was not given. */
+int fw_algorithm(struct cli *c, int32_t *alg);
+/* All of one option, each perhaps as KID=KEY; to be closed even after a refusal. */
+#define FW_KEYS_MAX 16
+struct fw_keys {
+	struct suit_key key[FW_KEYS_MAX];
+	size_t count;
+};
+typedef mst_err (*fw_opener)(struct arena *a, const char *word, struct suit_key *out);
+int fw_open_keys(struct cli *c, const char *option, fw_opener open, struct fw_keys *k);
+void fw_close_keys(struct fw_keys *k);
 /* Findings on standard error, or as JSON. */
 struct suit_lint;
 json_t *fw_findings(const struct suit_lint *lint);

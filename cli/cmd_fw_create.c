@@ -9,7 +9,9 @@
 #include "host/file.h"
 #include "host/suit/suit_description.h"
 #include "host/suit/suit_lint.h"
+#include "host/suit/suit_sign.h"
 #include "host/suit/suit_value.h"
+#include "host/suit_text.h"
 
 const char fw_create_text[] =
     "A description is a file in the syntax of musterd.conf(5): sequence-number, component "
@@ -46,8 +48,14 @@ const struct cli_option fw_create_options[] = {
 	{ "dependency", "FILE", "template dependency: the other authority's envelope" },
 	{ "dependency-uri", "URI", "template dependency: where a device fetches it" },
 	{ "dependency-id", "ID", "template dependency: where a device keeps it" },
-	{ "encryption-info", "FILE", "template encrypted: made by fw encrypt" },
-	{ "ciphertext", "FILE", "template encrypted: made by fw encrypt" },
+	{ "encrypt-for", "[KID=]KEY",
+	    "template encrypted: a device's public key, certificate or secret:PATH; up to 8" },
+	{ "algorithm", "WORD",
+	    "of --encrypt-for: a128gcm (default), chacha20-poly1305, a128ctr ..." },
+	{ "ciphertext", "FILE",
+	    "template encrypted: written for --encrypt-for, else read: made by fw encrypt" },
+	{ "encryption-info", "FILE",
+	    "template encrypted, without --encrypt-for: made by fw encrypt" },
 	{ NULL, NULL, NULL },
 };
 
@@ -78,6 +86,49 @@ take_images(struct cli *c, struct suit_case *k)
 }
 
 static int
+encrypt_image(struct cli *c, const struct suit_case *k, const struct fw_keys *whom, mst_span *info)
+{
+	int32_t alg = MST_SUIT_A128GCM;
+	mst_span image, ciphertext;
+	int code;
+	mst_err e;
+
+	if (k->images == 0 || k->image[0].file == NULL || k->ciphertext == NULL)
+		return cli_fail(c, CLI_USAGE, "--encrypt-for takes --image and --ciphertext");
+	if ((code = fw_algorithm(c, &alg)) != CLI_OK ||
+	    (code = fw_read(c, k->image[0].file, &image)) != CLI_OK)
+		return code;
+	e = suit_encrypt(c->a, alg, whom->key, whom->count, image, &ciphertext, info);
+	return e == MST_OK ? fw_write_file(c, k->ciphertext, ciphertext) : fw_refuse(c, e);
+}
+
+/* The ciphertext to its file, how to decrypt it into the description. */
+static int
+take_encryption(struct cli *c, struct suit_case *k)
+{
+	const char *file = cli_option(c, "encryption-info");
+	struct fw_keys whom;
+	mst_span info;
+	int code;
+
+	if (cli_option(c, "encrypt-for") == NULL) {
+		if (file != NULL)
+			k->encryption_info = arena_printf(c->a, "file:%s", file);
+		return CLI_OK;
+	}
+	if (file != NULL)
+		return cli_fail(
+		    c, CLI_USAGE, "--encryption-info is made here; it is not for --encrypt-for");
+	code = fw_open_keys(c, "encrypt-for", suit_key_public, &whom);
+	if (code == CLI_OK)
+		code = encrypt_image(c, k, &whom, &info);
+	fw_close_keys(&whom);
+	if (code == CLI_OK)
+		k->encryption_info = arena_printf(c->a, "hex:%s", suit_text_hex(c->a, info));
+	return code;
+}
+
+static int
 from_template(struct cli *c, const char **text)
 {
 	struct suit_case k = { .vendor = cli_option(c, "vendor"),
@@ -102,10 +153,8 @@ from_template(struct cli *c, const char **text)
 		return cli_fail(c, CLI_USAGE, "--sequence-number: %s", suit_author_why());
 	if ((code = take_images(c, &k)) != CLI_OK)
 		return code;
-	if (cli_option(c, "encryption-info") != NULL &&
-	    (k.encryption_info = arena_printf(c->a, "file:%s", cli_option(c, "encryption-info"))) ==
-	        NULL)
-		return cli_refuse(c, MST_E_NOMEM, NULL);
+	if ((code = take_encryption(c, &k)) != CLI_OK)
+		return code;
 	if ((e = suit_template_text(c->a, &k, text)) != MST_OK)
 		return e == MST_E_FW_VALUE ? cli_fail(c, CLI_USAGE, "%s", suit_author_why())
 		                           : fw_refuse(c, e);

@@ -13,68 +13,57 @@
 #include "host/suit/suit_sign.h"
 #include "host/suit_words.h"
 
-#define KEYS_MAX 8
 #define IMAGE_BYTES (1u << 30)
 
-/* --algorithm; 0: the usual one of the key. */
-static int
-take_algorithm(struct cli *c, int32_t *alg)
+int
+fw_algorithm(struct cli *c, int32_t *alg)
 {
 	const char *word = cli_option(c, "algorithm");
 	const struct suit_word *w;
 
-	*alg = 0;
 	if (word == NULL)
 		return CLI_OK;
 	if ((w = suit_word_find(SUIT_LIST_ALGORITHM, mst_span_str(word))) == NULL)
 		return cli_fail(c, CLI_USAGE,
-		    "--algorithm %s is not known: es256, esp256, ed25519, "
-		    "hss-lms, hmac-256 ...",
+		    "--algorithm %s is not known: es256, ed25519, hss-lms, hmac-256 ... to sign; "
+		    "a128gcm, a128ctr ... to encrypt",
 		    word);
 	*alg = (int32_t)w->number;
 	return CLI_OK;
 }
 
-struct key_list {
-	struct suit_key key[KEYS_MAX];
-	mst_span kid[KEYS_MAX];
-	size_t count;
-};
-
-static void
-close_keys(struct key_list *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		suit_key_close(&l->key[i]);
-	l->count = 0;
-}
-
-typedef mst_err (*opener)(struct arena *a, const char *word, struct suit_key *out);
-
-/* All of one option, each perhaps as KID=KEY. */
-static int
-open_keys(struct cli *c, const char *option, opener open, struct key_list *l)
+int
+fw_open_keys(struct cli *c, const char *option, fw_opener open, struct fw_keys *k)
 {
 	const char *text, *word;
+	mst_span kid;
 	mst_err e;
 
-	l->count = 0;
-	while ((text = cli_option_at(c, option, l->count)) != NULL) {
-		if (l->count == KEYS_MAX)
-			return cli_fail(c, CLI_USAGE, "at most %d --%s", KEYS_MAX, option);
-		if ((e = suit_key_named(c->a, text, &l->kid[l->count], &word)) != MST_OK ||
-		    (e = open(c->a, word, &l->key[l->count])) != MST_OK)
+	k->count = 0;
+	while ((text = cli_option_at(c, option, k->count)) != NULL) {
+		if (k->count == FW_KEYS_MAX)
+			return cli_fail(c, CLI_USAGE, "at most %d --%s", FW_KEYS_MAX, option);
+		if ((e = suit_key_named(c->a, text, &kid, &word)) != MST_OK ||
+		    (e = open(c->a, word, &k->key[k->count])) != MST_OK)
 			return fw_refuse(c, e);
-		if (l->kid[l->count].ptr != NULL)
-			l->key[l->count].kid = l->kid[l->count];
-		l->count++;
+		if (kid.ptr != NULL)
+			k->key[k->count].kid = kid;
+		k->count++;
 	}
 	return CLI_OK;
 }
 
+void
+fw_close_keys(struct fw_keys *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		suit_key_close(&k->key[i]);
+	k->count = 0;
+}
+
 /* Each --cert belongs to the key that it certifies. */
 static int
-certify(struct cli *c, struct key_list *l)
+certify(struct cli *c, struct fw_keys *l)
 {
 	const char *path;
 
@@ -111,11 +100,11 @@ judge(struct cli *c, const struct suit_envelope *env)
 }
 
 static int
-add_blocks(struct cli *c, struct suit_envelope *env, const struct key_list *keys)
+add_blocks(struct cli *c, struct suit_envelope *env, const struct fw_keys *keys)
 {
 	const char *form = cli_option(c, "form");
 	struct suit_signing s = { .form = SUIT_SIGN_EACH };
-	int code = take_algorithm(c, &s.alg);
+	int code = fw_algorithm(c, &s.alg);
 	mst_err e;
 
 	if (code != CLI_OK)
@@ -137,9 +126,10 @@ static int
 sign(struct cli *c, bool counter)
 {
 	const char *form = cli_option(c, "form");
-	opener open = form != NULL && strcmp(form, "mac") == 0 ? suit_key_public : suit_key_private;
+	fw_opener open =
+	    form != NULL && strcmp(form, "mac") == 0 ? suit_key_public : suit_key_private;
 	struct suit_envelope *env;
-	struct key_list keys;
+	struct fw_keys keys;
 	int code = fw_envelope(c, c->argv[0], &env);
 
 	if (code != CLI_OK)
@@ -156,12 +146,12 @@ sign(struct cli *c, bool counter)
 		env->block_count = 0;
 	if ((code = judge(c, env)) != CLI_OK)
 		return code;
-	code = open_keys(c, "key", open, &keys);
+	code = fw_open_keys(c, "key", open, &keys);
 	if (code == CLI_OK)
 		code = certify(c, &keys);
 	if (code == CLI_OK)
 		code = add_blocks(c, env, &keys);
-	close_keys(&keys);
+	fw_close_keys(&keys);
 	return code == CLI_OK ? fw_write_envelope(c, env) : code;
 }
 
@@ -219,12 +209,12 @@ int
 fw_digest(struct cli *c)
 {
 	struct suit_envelope *env;
-	int32_t alg;
+	int32_t alg = 0;
 	mst_span tbs;
 	int code;
 	mst_err e;
 
-	if ((code = take_algorithm(c, &alg)) != CLI_OK ||
+	if ((code = fw_algorithm(c, &alg)) != CLI_OK ||
 	    (code = fw_envelope(c, c->argv[0], &env)) != CLI_OK || (code = judge(c, env)) != CLI_OK)
 		return code;
 	if (alg == 0)
@@ -248,13 +238,13 @@ make_block(struct cli *c, const struct suit_key *anchor, mst_span *block)
 {
 	const char *file = cli_option(c, "block"), *signature = cli_option(c, "signature");
 	mst_span bytes;
-	int32_t alg;
+	int32_t alg = 0;
 	int code;
 	mst_err e;
 
 	if ((file == NULL) == (signature == NULL))
 		return cli_fail(c, CLI_USAGE, "give --signature FILE, or --block FILE");
-	if ((code = take_algorithm(c, &alg)) != CLI_OK ||
+	if ((code = fw_algorithm(c, &alg)) != CLI_OK ||
 	    (code = fw_read(c, file != NULL ? file : signature, &bytes)) != CLI_OK)
 		return code;
 	if (file != NULL) {
@@ -269,7 +259,7 @@ int
 fw_attach(struct cli *c)
 {
 	struct suit_envelope *env;
-	struct key_list anchors;
+	struct fw_keys anchors;
 	mst_span block;
 	int code;
 	mst_err e = MST_OK;
@@ -279,14 +269,14 @@ fw_attach(struct cli *c)
 	if (cli_option(c, "anchor") == NULL)
 		return cli_fail(c, CLI_USAGE,
 		    "whose signature? give --anchor KEY: what does not verify is not attached");
-	code = open_keys(c, "anchor", suit_key_public, &anchors);
+	code = fw_open_keys(c, "anchor", suit_key_public, &anchors);
 	if (code == CLI_OK)
 		code = make_block(c, &anchors.key[0], &block);
 	if (code == CLI_OK && (e = suit_envelope_attach(env, block)) != MST_OK)
 		code = fw_refuse(c, e);
 	if (code == CLI_OK && !suit_key_verifies(c->a, &anchors.key[0], env->digest, block))
 		code = cli_refuse(c, MST_E_COSE_SIGNATURE, "nothing is attached");
-	close_keys(&anchors);
+	fw_close_keys(&anchors);
 	return code == CLI_OK ? fw_write_envelope(c, env) : code;
 }
 
@@ -302,17 +292,15 @@ const struct cli_option fw_attach_options[] = {
 /* --- encrypt --- */
 
 static int
-encrypt(struct cli *c, const struct key_list *whom, mst_span image)
+encrypt(struct cli *c, const struct fw_keys *whom, mst_span image)
 {
-	int32_t alg;
+	int32_t alg = MST_SUIT_A128GCM;
 	mst_span info, ciphertext;
-	int code = take_algorithm(c, &alg);
+	int code = fw_algorithm(c, &alg);
 	mst_err e;
 
 	if (code != CLI_OK)
 		return code;
-	if (alg == 0)
-		alg = MST_SUIT_A128GCM;
 	if ((e = suit_encrypt(c->a, alg, whom->key, whom->count, image, &ciphertext, &info)) !=
 	    MST_OK)
 		return fw_refuse(c, e);
@@ -325,7 +313,7 @@ encrypt(struct cli *c, const struct key_list *whom, mst_span image)
 int
 fw_encrypt(struct cli *c)
 {
-	struct key_list whom;
+	struct fw_keys whom;
 	mst_span image;
 	int code;
 	mst_err e;
@@ -338,10 +326,10 @@ fw_encrypt(struct cli *c)
 		    "decrypt it");
 	if ((e = file_read(c->a, c->argv[0], IMAGE_BYTES, &image)) != MST_OK)
 		return cli_refuse(c, e, file_why());
-	code = open_keys(c, "for", suit_key_public, &whom);
+	code = fw_open_keys(c, "for", suit_key_public, &whom);
 	if (code == CLI_OK)
 		code = encrypt(c, &whom, image);
-	close_keys(&whom);
+	fw_close_keys(&whom);
 	return code;
 }
 

@@ -15,44 +15,7 @@
 #include "host/suit_text.h"
 #include "muster/cbor.h"
 
-#define KEYS_MAX 16
 #define DEPENDENCIES_MAX 8
-
-struct keys {
-	struct suit_key key[KEYS_MAX];
-	size_t count;
-};
-
-typedef mst_err (*opener)(struct arena *a, const char *word, struct suit_key *out);
-
-static int
-open_keys(struct cli *c, const char *option, opener open, struct keys *k)
-{
-	const char *text, *word;
-	mst_span kid;
-	mst_err e;
-
-	k->count = 0;
-	while ((text = cli_option_at(c, option, k->count)) != NULL) {
-		if (k->count == KEYS_MAX)
-			return cli_fail(c, CLI_USAGE, "at most %d --%s", KEYS_MAX, option);
-		if ((e = suit_key_named(c->a, text, &kid, &word)) != MST_OK ||
-		    (e = open(c->a, word, &k->key[k->count])) != MST_OK)
-			return fw_refuse(c, e);
-		if (kid.ptr != NULL)
-			k->key[k->count].kid = kid;
-		k->count++;
-	}
-	return CLI_OK;
-}
-
-static void
-close_keys(struct keys *k)
-{
-	for (size_t i = 0; i < k->count; i++)
-		suit_key_close(&k->key[i]);
-	k->count = 0;
-}
 
 static int
 take_nonce(struct cli *c, mst_span *out)
@@ -136,16 +99,6 @@ detail_of(struct cli *c, const struct suit_dryrun *r, const struct suit_device *
 	return NULL;
 }
 
-static const char *
-hex_of(struct cli *c, mst_span bytes)
-{
-	const char *out = "";
-
-	for (size_t i = 0; i < bytes.len && out != NULL; i++)
-		out = arena_printf(c->a, "%s%02x", out, bytes.ptr[i]);
-	return out;
-}
-
 static json_t *
 components_of(struct cli *c, const struct suit_device *d)
 {
@@ -159,7 +112,7 @@ components_of(struct cli *c, const struct suit_device *d)
 
 		if (k->holds && suit_digest_bytes(
 		                    MST_SUIT_SHA256, mst_span_of(k->bytes, k->size), &b) == MST_OK)
-			digest = hex_of(c, mst_buf_span(&b));
+			digest = suit_text_hex(c->a, mst_buf_span(&b));
 		json_array_append_new(
 		    list, json_pack("{s:s,s:b,s:b,s:I,s:s?}", "id", suit_text_id(c->a, k->id),
 		              "holds", k->holds, "valid", k->valid, "size",
@@ -351,7 +304,7 @@ fw_dry_run(struct cli *c)
 	struct suit_device *d = arena_alloc(c->a, sizeof *d);
 	struct suit_dryrun_want want = { .run = SUIT_RUN_ALL };
 	const char *run = cli_option(c, "procedure"), *confirmed = cli_option(c, "confirmed");
-	struct keys anchors = { .count = 0 }, decrypt = { .count = 0 };
+	struct fw_keys anchors = { .count = 0 }, decrypt = { .count = 0 };
 	mst_span bytes, before;
 	int code;
 	mst_err e;
@@ -372,16 +325,16 @@ fw_dry_run(struct cli *c)
 	    (e = suit_device_confirmed(d, before)) != MST_OK)
 		code = fw_refuse(c, e);
 	if (code == CLI_OK && (code = take_payloads(c, d)) == CLI_OK &&
-	    (code = open_keys(c, "anchor", suit_key_public, &anchors)) == CLI_OK &&
-	    (code = open_keys(c, "decrypt", suit_key_private, &decrypt)) == CLI_OK) {
+	    (code = fw_open_keys(c, "anchor", suit_key_public, &anchors)) == CLI_OK &&
+	    (code = fw_open_keys(c, "decrypt", suit_key_private, &decrypt)) == CLI_OK) {
 		want.anchors = anchors.key;
 		want.anchor_count = anchors.count;
 		want.decrypt = decrypt.key;
 		want.decrypt_count = decrypt.count;
 		code = run_on(c, bytes, d, &want);
 	}
-	close_keys(&anchors);
-	close_keys(&decrypt);
+	fw_close_keys(&anchors);
+	fw_close_keys(&decrypt);
 	suit_device_free(d);
 	return code;
 }
@@ -516,7 +469,7 @@ int
 fw_report(struct cli *c)
 {
 	struct suit_replay_want want = { .count = 0 };
-	struct keys keys = { .count = 0 }, decrypt = { .count = 0 };
+	struct fw_keys keys = { .count = 0 }, decrypt = { .count = 0 };
 	mst_span report, envelope, dependency[DEPENDENCIES_MAX];
 	const char *path;
 	int code;
@@ -535,16 +488,16 @@ fw_report(struct cli *c)
 		want.dependency_count++;
 	}
 	want.dependencies = dependency;
-	if ((code = open_keys(c, "anchor", suit_key_public, &keys)) == CLI_OK &&
-	    (code = open_keys(c, "decrypt", suit_key_private, &decrypt)) == CLI_OK) {
+	if ((code = fw_open_keys(c, "anchor", suit_key_public, &keys)) == CLI_OK &&
+	    (code = fw_open_keys(c, "decrypt", suit_key_private, &decrypt)) == CLI_OK) {
 		want.keys = keys.key;
 		want.count = keys.count;
 		want.decrypt = decrypt.key;
 		want.decrypt_count = decrypt.count;
 		code = judge_report(c, report, envelope, &want);
 	}
-	close_keys(&keys);
-	close_keys(&decrypt);
+	fw_close_keys(&keys);
+	fw_close_keys(&decrypt);
 	return code;
 }
 

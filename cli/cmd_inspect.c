@@ -241,7 +241,8 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_inspect[] = {
 	{ "inspect", NULL, "FILE", "what a file is, what its fields mean, what a check would say",
 	    "Takes certificates, IDevIDs, CSRs, csrattrs, CRLs, vouchers, voucher-requests (CMS, "
-	    "JWS, COSE), telemetry, audit logs and any CBOR as PEM, DER, base64, hex, JSON or "
+	    "JWS, COSE), telemetry, audit logs, SUIT envelopes and reports, and any CBOR as PEM, "
+	    "DER, base64, hex, JSON or "
 	    "CBOR; - is standard input. With --anchor the exit code is 4 when it does not verify; "
 	    "what carries no certificate, such as a pledge's request in COSE, is judged by the "
 	    "keys of --anchor. A private key is named and never shown.",

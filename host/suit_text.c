@@ -13,8 +13,8 @@ or_nothing(const char *s)
 	return s != NULL ? s : "";
 }
 
-static const char *
-hex(struct arena *a, mst_span bytes)
+const char *
+suit_text_hex(struct arena *a, mst_span bytes)
 {
 	static const char digits[] = "0123456789abcdef";
 	struct mst_buf b = arena_buf(a, bytes.len * 2 + 1);
@@ -34,7 +34,7 @@ diag(struct arena *a, mst_span item)
 	const char *text = "";
 
 	if (cbor_diag(a, item, CBOR_DIAG_ONE_LINE, &text) != MST_OK)
-		return hex(a, item);
+		return suit_text_hex(a, item);
 	return text;
 }
 
@@ -53,7 +53,7 @@ bytes_text(struct arena *a, mst_span s)
 {
 	if (is_word(s))
 		return or_nothing(arena_printf(a, "text:%.*s", (int)s.len, (const char *)s.ptr));
-	return or_nothing(arena_printf(a, "hex:%s", hex(a, s)));
+	return or_nothing(arena_printf(a, "hex:%s", suit_text_hex(a, s)));
 }
 
 const char *
@@ -104,8 +104,8 @@ suit_text_digest(struct arena *a, mst_span digest)
 	mst_cbor_leave(&r);
 	if (mst_cbor_end(&r) != MST_OK)
 		return diag(a, digest);
-	return or_nothing(
-	    arena_printf(a, "%s:%s", word_or_number(a, SUIT_LIST_DIGEST, alg), hex(a, bytes)));
+	return or_nothing(arena_printf(
+	    a, "%s:%s", word_or_number(a, SUIT_LIST_DIGEST, alg), suit_text_hex(a, bytes)));
 }
 
 /* alg (1) and kid (4) of a header map. */
@@ -225,7 +225,7 @@ suit_text_block(struct arena *a, mst_span block)
 static const char *
 uuid_text(struct arena *a, mst_span b)
 {
-	const char *h = hex(a, b);
+	const char *h = suit_text_hex(a, b);
 
 	if (b.len != 16)
 		return or_nothing(arena_printf(a, "hex:%s", h));

@@ -9,6 +9,7 @@
 /* All answers lie in the arena; "" when out of memory. What is malformed is shown in diagnostic
  * notation or hex, never refused. */
 
+const char *suit_text_hex(struct arena *a, mst_span bytes);
 /* An encoded component identifier: "slot/hex:00". */
 const char *suit_text_id(struct arena *a, mst_span id);
 /* An encoded SUIT_Digest: "sha-256:00112233...". */

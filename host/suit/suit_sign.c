@@ -123,23 +123,6 @@ suit_sign(struct arena *a, const struct suit_signing *s, struct suit_envelope *e
 	return e;
 }
 
-static const char *
-hex(struct arena *a, mst_span bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	struct mst_buf b = arena_buf(a, bytes.len * 2 + 1);
-	char *out;
-
-	if (b.cap == 0)
-		return "";
-	for (size_t i = 0; i < bytes.len; i++) {
-		b.ptr[b.len++] = (uint8_t)digits[bytes.ptr[i] >> 4];
-		b.ptr[b.len++] = (uint8_t)digits[bytes.ptr[i] & 15];
-	}
-	out = arena_str(a, mst_buf_span(&b));
-	return out != NULL ? out : "";
-}
-
 mst_err
 suit_sign_texts(
     struct arena *a, const struct suit_envelope *env, mst_span tbs, struct suit_digest_texts *out)
@@ -150,9 +133,9 @@ suit_sign_texts(
 
 	if (e == MST_OK)
 		*out = (struct suit_digest_texts){ .digest = suit_text_digest(a, env->digest),
-			.payload = hex(a, env->digest),
-			.tbs = hex(a, tbs),
-			.tbs_sha256 = hex(a, mst_buf_span(&b)) };
+			.payload = suit_text_hex(a, env->digest),
+			.tbs = suit_text_hex(a, tbs),
+			.tbs_sha256 = suit_text_hex(a, mst_buf_span(&b)) };
 	return e;
 }
 

@@ -35,7 +35,7 @@ static void put(struct writer *w, const char *fmt, ...) __attribute__((format(pr
 static void
 put(struct writer *w, const char *fmt, ...)
 {
-	char line[4096];
+	char line[16384]; /* encryption-info of eight devices, in hex */
 	va_list ap;
 	int n;
 

@@ -209,10 +209,40 @@ encrypted() {
 	run 0 dry-run e-s.suit --anchor es256.pub --payload https://example.com/c=app.enc --decrypt secret:a128kw.key
 	run 0 keygen --algorithm a128kw --out wrong.key
 	refused 4 MU-85 dry-run e-s.suit --anchor es256.pub --payload https://example.com/c=app.enc --decrypt secret:wrong.key
+	run 0 create --template encrypted --sequence-number 9 "${ID[@]}" --component app --image app.bin --uri u \
+		--encrypt-for dev1=ecdh.pub --encrypt-for secret:a128kw.key --ciphertext one.enc --out one.suit --quiet
+	run 0 sign one.suit --key es256.key --out one-s.suit
+	run 0 dry-run one-s.suit --anchor es256.pub --payload u=one.enc --decrypt dev1=ecdh.key
+	run 0 dry-run one-s.suit --anchor es256.pub --payload u=one.enc --decrypt secret:a128kw.key
+	run 2 create --template encrypted --sequence-number 9 "${ID[@]}" --component app --image app.bin --uri u \
+		--encrypt-for ecdh.pub --out x.suit && absent x.suit
 	run 2 encrypt app.bin --for ecdh.pub
 	run 2 encrypt app.bin --out x.enc --info x.info && absent x.enc
 	refused 4 MU-8715 encrypt app.bin --for ed25519.pub --out x.enc --info x.info && absent x.enc
 	refused 4 MU-85 encrypt app.bin --for ecdh.pub --algorithm es256 --out x.enc --info x.info && absent x.info
+}
+
+# Authors must have all six (suit-mti 3): who signs, who decrypts, with which cipher.
+profile() { # SIGN ANCHOR ALGORITHM FOR DECRYPT CIPHER
+	run 0 encrypt app.bin --for "$4" --algorithm "$6" --out p.enc --info p.info
+	run 0 create --template encrypted --sequence-number 9 "${ID[@]}" --component app --image app.bin \
+		--uri https://example.com/c --ciphertext p.enc --encryption-info p.info --out p.suit --quiet
+	run 0 sign p.suit --key "$1" --algorithm "$3" --out p-s.suit
+	run 0 dry-run p-s.suit --anchor "$2" --payload https://example.com/c=p.enc --decrypt "$5" --json &&
+		same "$3 $6" "$(sha256sum <app.bin | cut -d' ' -f1)" "$(json '.components[] | select(.id == "app") | .sha256')"
+	printf x | dd of=p.enc bs=1 seek=1000 conv=notrunc status=none
+	run 4 dry-run p-s.suit --anchor "$2" --payload https://example.com/c=p.enc --decrypt "$5"
+}
+profiles() {
+	run 0 keygen --algorithm a256kw --out a256kw.key
+	run 0 keygen --algorithm x25519 --out x25519.key --public x25519.pub
+	run 0 keygen --algorithm hss-lms --height 5 --out hss2.key --public hss2.pub
+	profile secret:hmac-256.key secret:hmac-256.key hmac-256 secret:a128kw.key secret:a128kw.key a128ctr
+	profile es256.key es256.pub esp256 ecdh.pub ecdh.key a128ctr
+	profile ed25519.key ed25519.pub ed25519 x25519.pub x25519.key a128ctr
+	profile es256.key es256.pub esp256 ecdh.pub ecdh.key a128gcm
+	profile ed25519.key ed25519.pub ed25519 x25519.pub x25519.key chacha20-poly1305
+	profile hss:hss2.key hss2.pub hss-lms secret:a256kw.key secret:a256kw.key a256ctr
 }
 
 dry_run() {
@@ -315,6 +345,7 @@ t stateful_key stateful_key
 t offline offline
 t sever_extract_diff sever_extract_diff
 t encrypted encrypted
+t SUIT-17_six_profiles profiles
 t dry_run dry_run
 t reports reports
 t inspect inspect
