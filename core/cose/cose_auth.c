@@ -6,6 +6,13 @@
 #include "core/base/frame.h"
 #include "core/cose/suit_cose.h"
 
+/* What a bootloader has a use for: one signature, or its own MAC in place of it (M 4.2). */
+#ifdef MUSTER_SUIT_BOOT
+#define ONE_KEY_ONLY true
+#else
+#define ONE_KEY_ONLY false
+#endif
+
 /* What one signature or MAC of a block claims. */
 struct claim {
 	const struct suit_layer *layer; /* alg and kid */
@@ -293,16 +300,16 @@ judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer
 	mst_err e = MST_OK;
 	size_t count;
 
-	if (tag == SUIT_TAG_SIGN && !suit_layer_is_plain(layer)) {
+	if (!ONE_KEY_ONLY && tag == SUIT_TAG_SIGN && !suit_layer_is_plain(layer)) {
 		mst_cbor_skip(r);
 		e = pass_over(a, MST_E_SUIT_COSE_LABEL);
-	} else if (tag == SUIT_TAG_SIGN) {
+	} else if (!ONE_KEY_ONLY && tag == SUIT_TAG_SIGN) {
 		e = judge_signatures(a, layer->protected_header, r);
 	} else {
 		suit_strict(r, MST_E_SUIT_COSE);
 		proof = mst_cbor_bytes(r);
 	}
-	if (tag == SUIT_TAG_MAC)
+	if (!ONE_KEY_ONLY && tag == SUIT_TAG_MAC)
 		recipients = suit_recipients_read(r, &count);
 	mst_cbor_leave(r);
 	/* the whole block is read before anything is calculated, but for COSE_Sign, whose
@@ -312,7 +319,8 @@ judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer
 	switch (tag) {
 	case SUIT_TAG_SIGN1: return judge_one(a, layer, proof, MST_SUIT_USE_SIGN_MANIFEST);
 	case SUIT_TAG_MAC0: return judge_one(a, layer, proof, MST_SUIT_USE_MAC_MANIFEST);
-	case SUIT_TAG_MAC: return judge_mac(a, layer, proof, recipients);
+	case SUIT_TAG_MAC:
+		return ONE_KEY_ONLY ? MST_E_INTERNAL : judge_mac(a, layer, proof, recipients);
 	default: return MST_OK;
 	}
 }
@@ -342,6 +350,8 @@ mst_suit_auth_block(struct mst_suit_auth *a, mst_span block)
 		tag = mst_cbor_tag(&r);
 	if (r.err == MST_OK && !is_block(tag))
 		return MST_E_SUIT_COSE_TAG;
+	if (ONE_KEY_ONLY && r.err == MST_OK && tag >= SUIT_TAG_MAC)
+		return pass_over(a, MST_E_UNSUPPORTED);
 	suit_strict(&r, MST_E_SUIT_COSE);
 	mst_cbor_array(&r);
 	suit_layer_read(&r, &layer);

@@ -286,7 +286,8 @@ void mst_suit_auth_begin(struct mst_suit_auth *a, const struct mst_suit_crypto *
     const struct mst_suit_keys *keys, mst_span digest);
 
 /*
- * One block: COSE_Sign1 (18), COSE_Sign (98), COSE_Mac0 (17), COSE_Mac (97).
+ * One block: COSE_Sign1 (18), COSE_Sign (98), COSE_Mac0 (17), COSE_Mac (97). Built with
+ * MUSTER_SUIT_BOOT, 98 and 97 are passed over as MST_E_UNSUPPORTED.
  * MST_OK: read to its end, and either verified, or skipped because it is not
  * for us (unknown algorithm; no key for its kid; without kid: of none of our
  * keys; unprotected parameters other than kid, content type and x5chain, which nobody
