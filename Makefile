@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: CMake does the work. `make help` explains each target.
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo lab check fuzz bench size format coverage tidy flips install clean
+.PHONY: help deps build demo lab check fuzz bench size format coverage tidy flips install deb clean
 JOBS ?= $(shell nproc)
 export JOBS
 prefix ?= /usr/local
@@ -51,6 +51,9 @@ coverage: deps ## line coverage of the tests (build/coverage)
 
 install: build ## install to $(prefix), with man pages, units and completion
 	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(prefix)
+
+deb: build ## a Debian package of it, in build/release
+	@tools/deb build/release
 
 clean: ## remove everything built
 	@rm -rf build
