@@ -355,7 +355,7 @@ read_severable(
 	mst_span carried = mst_suit_envelope_element(&m->envelope, key);
 	struct mst_suit_digest_claim claim;
 	mst_span item;
-	mst_err e;
+	mst_err e = MST_OK;
 
 	if (suit_peek(c) != MAJOR_ARRAY) {
 		(void)suit_bytes(c);

@@ -4,19 +4,19 @@
 
 #include "core/suit/suit_impl.h"
 
-enum form {
-	FORM_VENDOR,
-	FORM_UUID,
-	FORM_DIGEST,
-	FORM_UINT,
-	FORM_INT,
-	FORM_BOOL,
-	FORM_BYTES,
-	FORM_URI,
-	FORM_ENCRYPTION,
-	FORM_VERSION,
-	FORM_WAIT,
-	FORM_METADATA,
+enum value_form {
+	VALUE_VENDOR,
+	VALUE_UUID,
+	VALUE_DIGEST,
+	VALUE_UINT,
+	VALUE_INT,
+	VALUE_BOOL,
+	VALUE_BYTES,
+	VALUE_URI,
+	VALUE_ENCRYPTION,
+	VALUE_VERSION,
+	VALUE_WAIT,
+	VALUE_METADATA,
 };
 #define NOT_KEPT 0xff /* the interpreter's own, or of no use in this build */
 #ifdef MUSTER_SUIT_BOOT
@@ -28,26 +28,26 @@ enum form {
 static const struct {
 	uint8_t key, form, kept;
 } params[] = {
-	{ MST_SUIT_PARAM_VENDOR, FORM_VENDOR, 0 },
-	{ MST_SUIT_PARAM_CLASS, FORM_UUID, 1 },
-	{ MST_SUIT_PARAM_DIGEST, FORM_DIGEST, 2 },
-	{ MST_SUIT_PARAM_USE_BEFORE, FORM_UINT, KEPT(9, NOT_KEPT) },
-	{ MST_SUIT_PARAM_SLOT, FORM_UINT, 3 },
-	{ MST_SUIT_PARAM_STRICT_ORDER, FORM_BOOL, NOT_KEPT },
-	{ MST_SUIT_PARAM_SOFT_FAILURE, FORM_BOOL, NOT_KEPT },
-	{ MST_SUIT_PARAM_SIZE, FORM_UINT, 4 },
-	{ MST_SUIT_PARAM_CONTENT, FORM_BYTES, 5 },
-	{ MST_SUIT_PARAM_ENCRYPTION, FORM_ENCRYPTION, KEPT(10, NOT_KEPT) },
-	{ MST_SUIT_PARAM_URI, FORM_URI, KEPT(11, NOT_KEPT) },
-	{ MST_SUIT_PARAM_SOURCE, FORM_UINT, 6 },
-	{ MST_SUIT_PARAM_INVOKE_ARGS, FORM_BYTES, 7 },
-	{ MST_SUIT_PARAM_DEVICE, FORM_UUID, 8 },
-	{ MST_SUIT_PARAM_FETCH_ARGS, FORM_BYTES, KEPT(12, NOT_KEPT) },
-	{ MST_SUIT_PARAM_BATTERY, FORM_UINT, KEPT(13, NOT_KEPT) },
-	{ MST_SUIT_PARAM_PRIORITY, FORM_INT, KEPT(14, NOT_KEPT) },
-	{ MST_SUIT_PARAM_VERSION, FORM_VERSION, KEPT(15, NOT_KEPT) },
-	{ MST_SUIT_PARAM_WAIT, FORM_WAIT, KEPT(16, NOT_KEPT) },
-	{ MST_SUIT_PARAM_METADATA, FORM_METADATA, KEPT(17, NOT_KEPT) },
+	{ MST_SUIT_PARAM_VENDOR, VALUE_VENDOR, 0 },
+	{ MST_SUIT_PARAM_CLASS, VALUE_UUID, 1 },
+	{ MST_SUIT_PARAM_DIGEST, VALUE_DIGEST, 2 },
+	{ MST_SUIT_PARAM_USE_BEFORE, VALUE_UINT, KEPT(9, NOT_KEPT) },
+	{ MST_SUIT_PARAM_SLOT, VALUE_UINT, 3 },
+	{ MST_SUIT_PARAM_STRICT_ORDER, VALUE_BOOL, NOT_KEPT },
+	{ MST_SUIT_PARAM_SOFT_FAILURE, VALUE_BOOL, NOT_KEPT },
+	{ MST_SUIT_PARAM_SIZE, VALUE_UINT, 4 },
+	{ MST_SUIT_PARAM_CONTENT, VALUE_BYTES, 5 },
+	{ MST_SUIT_PARAM_ENCRYPTION, VALUE_ENCRYPTION, KEPT(10, NOT_KEPT) },
+	{ MST_SUIT_PARAM_URI, VALUE_URI, KEPT(11, NOT_KEPT) },
+	{ MST_SUIT_PARAM_SOURCE, VALUE_UINT, 6 },
+	{ MST_SUIT_PARAM_INVOKE_ARGS, VALUE_BYTES, 7 },
+	{ MST_SUIT_PARAM_DEVICE, VALUE_UUID, 8 },
+	{ MST_SUIT_PARAM_FETCH_ARGS, VALUE_BYTES, KEPT(12, NOT_KEPT) },
+	{ MST_SUIT_PARAM_BATTERY, VALUE_UINT, KEPT(13, NOT_KEPT) },
+	{ MST_SUIT_PARAM_PRIORITY, VALUE_INT, KEPT(14, NOT_KEPT) },
+	{ MST_SUIT_PARAM_VERSION, VALUE_VERSION, KEPT(15, NOT_KEPT) },
+	{ MST_SUIT_PARAM_WAIT, VALUE_WAIT, KEPT(16, NOT_KEPT) },
+	{ MST_SUIT_PARAM_METADATA, VALUE_METADATA, KEPT(17, NOT_KEPT) },
 };
 #define PARAMS (sizeof params / sizeof params[0])
 
@@ -300,9 +300,9 @@ check_digest(mst_span v)
 
 /* 16 bytes; of a vendor also a PEN, #6.112(bstr) (M 8.4.8.1) */
 static void
-check_uuid(struct suit_cur *c, enum form form)
+check_uuid(struct suit_cur *c, enum value_form form)
 {
-	if (form == FORM_VENDOR && suit_peek(c) == MAJOR_TAG) {
+	if (form == VALUE_VENDOR && suit_peek(c) == MAJOR_TAG) {
 		if (suit_take(c, MAJOR_TAG) != 112 || suit_bytes(c).len == 0)
 			suit_fail(c, MST_E_SUIT_PARAMETER_VALUE);
 	} else if (suit_bytes(c).len != 16)
@@ -312,38 +312,38 @@ check_uuid(struct suit_cur *c, enum form form)
 void
 suit_param_check(struct suit_cur *c, int64_t key)
 {
-	enum form form = (enum form)params[row(key)].form;
+	enum value_form form = (enum value_form)params[row(key)].form;
 	mst_span v;
 	mst_err e;
 
 	switch (form) {
-	case FORM_VENDOR:
-	case FORM_UUID: check_uuid(c, form); break;
-	case FORM_DIGEST:
+	case VALUE_VENDOR:
+	case VALUE_UUID: check_uuid(c, form); break;
+	case VALUE_DIGEST:
 		v = suit_bytes(c);
 		if (c->e == MST_OK && (e = check_digest(v)) != MST_OK)
 			suit_fail(c, e);
 		break;
-	case FORM_UINT: (void)suit_take(c, MAJOR_UINT); break;
-	case FORM_INT: (void)suit_int(c); break;
-	case FORM_BOOL: (void)suit_bool(c); break;
-	case FORM_URI:
+	case VALUE_UINT: (void)suit_take(c, MAJOR_UINT); break;
+	case VALUE_INT: (void)suit_int(c); break;
+	case VALUE_BOOL: (void)suit_bool(c); break;
+	case VALUE_URI:
 		v = suit_text(c);
 		if (c->e == MST_OK && (v.len == 0 || v.len > MST_SUIT_URI_MAX))
 			suit_fail(c, MST_E_SUIT_URI);
 		break;
 #ifdef MUSTER_SUIT_BOOT
-	case FORM_ENCRYPTION:
-	case FORM_VERSION:
-	case FORM_WAIT:
-	case FORM_METADATA:
-	case FORM_BYTES: (void)suit_bytes(c); break;
+	case VALUE_ENCRYPTION:
+	case VALUE_VERSION:
+	case VALUE_WAIT:
+	case VALUE_METADATA:
+	case VALUE_BYTES: (void)suit_bytes(c); break;
 #else
-	case FORM_BYTES: (void)suit_bytes(c); break;
-	case FORM_ENCRYPTION: check_wrapped(c, check_encryption); break;
-	case FORM_VERSION: check_wrapped(c, check_version); break;
-	case FORM_WAIT: check_wrapped(c, check_wait); break;
-	case FORM_METADATA: check_metadata(c); break;
+	case VALUE_BYTES: (void)suit_bytes(c); break;
+	case VALUE_ENCRYPTION: check_wrapped(c, check_encryption); break;
+	case VALUE_VERSION: check_wrapped(c, check_version); break;
+	case VALUE_WAIT: check_wrapped(c, check_wait); break;
+	case VALUE_METADATA: check_metadata(c); break;
 #endif
 	}
 	if (c->e == MST_E_SUIT_CBOR_TYPE)
