@@ -53,8 +53,8 @@ world() {
 	mkdir "$W/proxy" "$W/devices"
 	printf 'state = "state"\nproxy {\n\tlisten = "[::]:8444"\n\tdiscover = true\n\tannounce = "Proxy of the test"\n}\n' >"$W/proxy/muster.conf"
 	PORT[proxy]=1
-	devices SERIAL-IN-NO-CAPTURE
-	sed -i 's/^registrars.*/discover = true/' "$W/devices/SERIAL-IN-NO-CAPTURE/agent.conf"
+	devices SERIAL-IN-NO-CAPTURE NEAR
+	sed -i 's/^registrars.*/discover = true/' "$W"/devices/*/agent.conf
 }
 # start NAMESPACE: the daemon in it
 start() {
@@ -82,6 +82,15 @@ bootstrap() {
 	sleep 0.5
 	down capture-pledge INT
 	down capture-site INT
+}
+# A device on the registrar's own link, and no proxy: _brski-registrar._tcp alone.
+registrar_by_dns_sd() {
+	local d=$W/devices/NEAR
+	down proxy
+	inside proxy muster-agent --config "$d/agent.conf" --once --timeout 60 >>"$d/agent.log" 2>&1
+	same "the agent's end" 0 $?
+	enrolled NEAR || bad "not enrolled: $(tail -2 "$d/agent.log")"
+	want "it came to the registrar itself" grep -q '"step":"enroll","outcome":"accepted".*"peer":"[^"]*\(10.91.2.2\|fe80[^"]*\):8443' "$d/agent.log"
 }
 nothing_in_clear() {
 	local f w
@@ -117,4 +126,5 @@ t bootstrap_across_namespaces_by_dns_sd bootstrap
 [ "$FAILED" = 0 ] || tail -n 4 "$W"/*.log
 t no_serial_or_subject_in_clear nothing_in_clear
 t both_links_spoke_tls_1_3 tls13_only
+t registrar_found_by_dns_sd_without_a_proxy registrar_by_dns_sd
 finish
