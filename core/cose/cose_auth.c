@@ -161,6 +161,7 @@ judge_one(struct mst_suit_auth *a, const struct suit_layer *layer, mst_span proo
 	return judge(a, &c);
 }
 
+#ifndef MUSTER_SUIT_BOOT
 /* One COSE_Signature of a COSE_Sign (RFC 9052 4.1). */
 static MST_OWN_FRAME mst_err
 judge_signature(struct mst_suit_auth *a, mst_span body_protected, struct mst_cbor_reader *r)
@@ -291,6 +292,33 @@ judge_mac(
 	return judge_wrapped(a, &c, recipients);
 }
 
+#endif
+
+#ifdef MUSTER_SUIT_BOOT
+/* A bootloader's profile: one signature or MAC in a block; COSE_Sign and COSE_Mac are passed over.
+ */
+static mst_err
+judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer,
+    struct mst_cbor_reader *r)
+{
+	bool one = tag == SUIT_TAG_SIGN1 || tag == SUIT_TAG_MAC0;
+	mst_span proof = MST_NONE;
+
+	suit_strict(r, MST_E_SUIT_COSE);
+	if (one)
+		proof = mst_cbor_bytes(r);
+	while (!one && mst_cbor_more(r))
+		mst_cbor_skip(r);
+	if (one)
+		mst_cbor_leave(r);
+	if (mst_cbor_end(r) != MST_OK)
+		return r->err;
+	if (!one)
+		return pass_over(a, MST_E_UNSUPPORTED);
+	return judge_one(a, layer, proof,
+	    tag == SUIT_TAG_SIGN1 ? MST_SUIT_USE_SIGN_MANIFEST : MST_SUIT_USE_MAC_MANIFEST);
+}
+#else
 /* The items behind the headers and the payload, by kind. */
 static mst_err
 judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer,
@@ -324,6 +352,7 @@ judge_body(struct mst_suit_auth *a, uint64_t tag, const struct suit_layer *layer
 	default: return MST_OK;
 	}
 }
+#endif
 
 static bool
 is_block(uint64_t tag)
