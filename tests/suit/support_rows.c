@@ -86,6 +86,12 @@ judge(const struct row *row, struct board *b, const struct row_outcome *o)
 	if (o->stage != STAGE_PARSE && o->refusal.err != o->err)
 		fail_msg("the refusal says %s, the answer %s", err_name(o->refusal.err),
 		    err_name(o->err));
+	/* issue 4: every refusal says where; a command's says which */
+	if (o->stage == STAGE_CHECK && o->refusal.section == MST_SUIT_AT_NOWHERE)
+		fail_msg("%s, and no word of where", err_name(o->err));
+	if (o->refusal.command != 0 && (o->refusal.offset == 0 || o->refusal.section <= 0))
+		fail_msg("%s at command %d, and no word of its offset", err_name(o->err),
+		    (int)o->refusal.command);
 	judge_place(row, o);
 	assert_int_equal(b->records, 0);
 	assert_int_equal(b->finalised, 0);
