@@ -61,6 +61,24 @@ add(struct arena *a, struct table *t, const struct suit_key *k, enum mst_suit_us
 	return e;
 }
 
+/* A CA's certificate: the signers that show one below it, all of its authority. */
+static mst_err
+below(struct arena *a, const struct suit_key *anchor, uint8_t authority,
+    const struct suit_envelope *env, struct table *t)
+{
+	mst_err e = MST_OK;
+
+	for (size_t i = 0; i < env->block_count && e == MST_OK; i++) {
+		struct suit_key leaf = { .pkey = suit_key_below(anchor, env->block[i]) };
+
+		if (leaf.pkey != NULL)
+			e = add(a, t, &leaf, MST_SUIT_USE_SIGN_MANIFEST, authority,
+			    suit_block_kid(env->block[i]));
+		suit_key_close(&leaf);
+	}
+	return e;
+}
+
 static mst_err
 anchors(struct arena *a, const struct suit_dryrun_want *want, const struct suit_envelope *env,
     struct table *t)
@@ -75,12 +93,13 @@ anchors(struct arena *a, const struct suit_dryrun_want *want, const struct suit_
 		                            : wraps               ? MST_SUIT_USE_MAC_KEK
 		                                                  : MST_SUIT_USE_MAC_MANIFEST;
 
-		e = add(a, t, k, usage, (uint8_t)i, kid_for(a, k, env));
+		e = suit_key_is_ca(k) ? below(a, k, (uint8_t)i, env, t)
+		                      : add(a, t, k, usage, (uint8_t)i, kid_for(a, k, env));
 	}
 	return e;
 }
 
-/* Without a kid it is tried for recipients without one, and for each that the manifest names. */
+/* A key without a kid has the name that our devices give to their own, too. */
 static mst_err
 decrypters(struct arena *a, const struct suit_dryrun_want *want, struct table *t)
 {
@@ -89,8 +108,12 @@ decrypters(struct arena *a, const struct suit_dryrun_want *want, struct table *t
 	for (size_t i = 0; i < want->decrypt_count && e == MST_OK; i++) {
 		const struct suit_key *k = &want->decrypt[i];
 
-		e = add(a, t, k, k->secret.ptr != NULL ? MST_SUIT_USE_KEK : MST_SUIT_USE_ECDH, 0,
-		    k->kid);
+		enum mst_suit_usage usage =
+		    k->secret.ptr != NULL ? MST_SUIT_USE_KEK : MST_SUIT_USE_ECDH;
+
+		e = add(a, t, k, usage, 0, k->kid);
+		if (e == MST_OK && k->kid.ptr == NULL && k->spki_kid.ptr != NULL)
+			e = add(a, t, k, usage, 0, k->spki_kid);
 	}
 	return e;
 }

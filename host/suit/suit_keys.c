@@ -13,9 +13,11 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "crypto/openssl/suit_openssl.h"
 #include "host/cert.h"
+#include "host/clock.h"
 #include "host/file.h"
 #include "host/hss_signer.h"
 #include "host/key.h"
@@ -72,6 +74,17 @@ out:
 	return e;
 }
 
+static void
+name_by_spki(struct arena *a, struct suit_key *k)
+{
+	uint8_t sum[32], *der = NULL;
+	int n = i2d_PUBKEY(k->pkey, &der);
+
+	if (n > 0 && EVP_Digest(der, (size_t)n, sum, NULL, EVP_sha256(), NULL) == 1)
+		k->spki_kid = arena_dup(a, mst_span_of(sum, sizeof sum));
+	OPENSSL_free(der);
+}
+
 static mst_err
 take_cose_key(struct arena *a, const char *path, mst_span bytes, struct suit_key *k)
 {
@@ -116,6 +129,8 @@ suit_key_private(struct arena *a, const char *word, struct suit_key *out)
 	} else if ((e = key_open(word, &k.pkey)) != MST_OK) {
 		suit_author_say("%s", key_why());
 	}
+	if (e == MST_OK && k.pkey != NULL)
+		name_by_spki(a, &k);
 	if (e != MST_OK)
 		suit_key_close(&k);
 	else
@@ -135,7 +150,8 @@ take_pem(const char *path, mst_span pem, struct suit_key *k)
 		k->pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
 	BIO_free(bio);
 	if (k->pkey == NULL && cert_list(pem, &list) == MST_OK) {
-		k->pkey = X509_get_pubkey(sk_X509_value(list, 0));
+		k->cert = sk_X509_shift(list);
+		k->pkey = X509_get_pubkey(k->cert);
 		sk_X509_pop_free(list, X509_free);
 	}
 	if (k->pkey == NULL)
@@ -166,6 +182,8 @@ suit_key_public(struct arena *a, const char *word, struct suit_key *out)
 		e = take_cose_key(a, word, bytes, &k);
 	else
 		e = take_pem(word, bytes, &k);
+	if (e == MST_OK && k.pkey != NULL)
+		name_by_spki(a, &k);
 	if (e != MST_OK)
 		suit_key_close(&k);
 	else
@@ -177,6 +195,7 @@ void
 suit_key_close(struct suit_key *k)
 {
 	EVP_PKEY_free(k->pkey);
+	X509_free(k->cert);
 	hss_signer_close(k->hss);
 	if (k->store != NULL)
 		mst_wipe(k->store, k->store_len);
@@ -268,7 +287,13 @@ suit_key_recipient(const struct suit_key *k, mst_span kid, struct cose_recipient
 		return MST_E_FW_RECIPIENT;
 	}
 	*out = (struct cose_recipient){
-		.alg = alg, .kid = kid.ptr != NULL ? kid : k->kid, .kek = k->secret, .key = k->pkey
+		.alg = alg, /* a certificate is a device's: it knows its key by this name */
+		.kid = kid.ptr != NULL      ? kid
+		       : k->kid.ptr != NULL ? k->kid
+		       : k->cert != NULL    ? k->spki_kid
+		                            : MST_NONE,
+		.kek = k->secret,
+		.key = k->pkey
 	};
 	return MST_OK;
 }
@@ -339,6 +364,86 @@ suit_key_verifies(struct arena *a, const struct suit_key *k, mst_span digest, ms
 	row.kid = suit_block_kid(block);
 	mst_suit_auth_begin(&auth, suit_openssl(), &keys, digest);
 	return mst_suit_auth_block(&auth, block) == MST_OK && auth.verified != 0;
+}
+
+/* --- signers with certificates --- */
+
+#define LABEL_X5CHAIN 33
+#define CHAIN_MAX 10
+
+bool
+suit_key_is_ca(const struct suit_key *k)
+{
+	return k->cert != NULL && X509_check_ca(k->cert) > 0;
+}
+
+/* Of the protected header: what is not signed may have been put there by anybody. */
+static mst_span
+x5chain_of(mst_span block)
+{
+	struct mst_cbor_reader r, h;
+	mst_span chain = MST_NONE;
+	int64_t label;
+
+	mst_cbor_init(&r, block);
+	if (mst_cbor_peek(&r) != MST_CBOR_TAG || mst_cbor_tag(&r) != 18)
+		return MST_NONE;
+	mst_cbor_array(&r);
+	mst_cbor_init(&h, mst_cbor_bytes(&r));
+	mst_cbor_map(&h);
+	while (mst_cbor_key(&h, &label)) {
+		mst_span raw = mst_cbor_raw(&h);
+
+		if (label == LABEL_X5CHAIN && h.err == MST_OK)
+			chain = raw;
+	}
+	return chain;
+}
+
+/* COSE_X509: one certificate, or an array, the signer's first. */
+static STACK_OF(X509) *
+certs_of(mst_span chain)
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+	struct mst_cbor_reader r;
+	bool many;
+	X509 *cert;
+
+	mst_cbor_init(&r, chain);
+	many = mst_cbor_peek(&r) == MST_CBOR_ARRAY;
+	if (many)
+		mst_cbor_array(&r);
+	while (list != NULL && mst_cbor_more(&r) && sk_X509_num(list) < CHAIN_MAX) {
+		if (cert_parse(mst_cbor_bytes(&r), &cert) != MST_OK)
+			break;
+		if (sk_X509_push(list, cert) <= 0)
+			X509_free(cert);
+	}
+	return list;
+}
+
+EVP_PKEY *
+suit_key_below(const struct suit_key *anchor, mst_span block)
+{
+	mst_span chain = x5chain_of(block);
+	STACK_OF(X509) *list, *one = sk_X509_new_null();
+	struct mst_clock clock = clock_now();
+	struct anchors *anchors = NULL;
+	EVP_PKEY *key = NULL;
+	X509 *leaf;
+
+	list = chain.ptr != NULL && suit_key_is_ca(anchor) ? certs_of(chain) : NULL;
+	leaf = list != NULL && sk_X509_num(list) > 0 ? sk_X509_value(list, 0) : NULL;
+	if (leaf != NULL && one != NULL && sk_X509_push(one, anchor->cert) > 0 &&
+	    anchors_from_stack(one, &anchors) == MST_OK &&
+	    cert_has_eku(leaf, CERT_OID_CODE_SIGNING) &&
+	    chain_verify(anchors, leaf, list, &clock, 0, NULL) == MST_OK)
+		key = X509_get_pubkey(leaf);
+	anchors_free(anchors);
+	sk_X509_free(one);
+	sk_X509_pop_free(list, X509_free);
+	ERR_clear_error();
+	return key;
 }
 
 /* --- making --- */

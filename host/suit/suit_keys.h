@@ -12,6 +12,7 @@
 #define HOST_SUIT_SUIT_KEYS_H
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "host/arena.h"
 #include "host/cose_author.h"
@@ -24,6 +25,9 @@ struct suit_key {
 	mst_span hss_public; /* 60 bytes, of hss or alone */
 	mst_span kid; /* that a COSE_Key names, or that was said; absent: none */
 	mst_span x5chain; /* what a block shows of its signer, cose_x5chain(); absent: nothing */
+	X509 *cert; /* what a public key came out of; NULL: no certificate */
+	mst_span
+	    spki_kid; /* SHA-256 of its SubjectPublicKeyInfo: how a device of ours names its own */
 	int32_t alg; /* that a COSE_Key names; 0: none */
 	uint8_t *store; /* what secret and the parts of a COSE_Key lie in */
 	size_t store_len;
@@ -51,6 +55,16 @@ MST_MUST_USE mst_err suit_key_recipient(
 /* The row of a device's table for it. MST_E_SUIT_KEY_USAGE, MST_E_FW_KEY. */
 MST_MUST_USE mst_err suit_key_row(struct arena *a, const struct suit_key *k,
     enum mst_suit_usage usage, uint8_t authority, struct mst_suit_key *row);
+
+/*
+ * The key of a COSE_Sign1's signer who shows a certificate (x5chain) that is
+ * good for signing code and leads to this one, which is a CA's: as a device
+ * judges it (docs/decisions/0018-updates-by-the-same-identity.md). NULL when
+ * there is none; the caller frees.
+ */
+EVP_PKEY *suit_key_below(const struct suit_key *anchor, mst_span block);
+/* Is it a CA's certificate? Then it is whom signers' certificates lead to, and signs nothing. */
+bool suit_key_is_ca(const struct suit_key *k);
 
 /* Does this block verify with this key, whatever its kid? */
 bool suit_key_verifies(struct arena *a, const struct suit_key *k, mst_span digest, mst_span block);

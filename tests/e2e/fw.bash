@@ -274,6 +274,39 @@ dry_run() {
 	run 1 dry-run s.suit --anchor app.bin && says app.bin
 }
 
+# Signers and devices with certificates, as BRSKI and EST give them (docs/decisions/0018).
+ca() { # NAME SUBJECT
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.pem" -days 30 \
+		-subj "/CN=$2" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+}
+leaf() { # NAME CA EXTENSIONS
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
+	openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days 20 -out "$1.pem" \
+		-extfile <(printf '%s\n' "$3") 2>/dev/null
+}
+certificates() {
+	ca maker Maker
+	ca stranger Stranger
+	leaf coder maker $'extendedKeyUsage=codeSigning\nkeyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash'
+	leaf client maker $'extendedKeyUsage=clientAuth\nkeyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash'
+	leaf device maker $'keyUsage=critical,digitalSignature,keyAgreement\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash'
+	chmod 600 ./*.key
+	run 0 sign a.suit --key coder.key --cert coder.pem --out cert.suit
+	run 0 dry-run cert.suit --anchor maker.pem --payload https://example.com/app=app.bin
+	run 4 dry-run cert.suit --anchor stranger.pem --payload https://example.com/app=app.bin
+	run 0 dry-run cert.suit --anchor coder.pem --payload https://example.com/app=app.bin
+	run 0 sign a.suit --key client.key --cert client.pem --out client.suit
+	run 4 dry-run client.suit --anchor maker.pem --payload https://example.com/app=app.bin
+	refused 1 MU-5003 sign a.suit --key coder.key --cert client.pem --out x.suit && absent x.suit
+	run 0 create --template encrypted --sequence-number 9 "${ID[@]}" --component app --image app.bin --uri u \
+		--encrypt-for device.pem --ciphertext dev.enc --out dev.suit --quiet
+	run 0 sign dev.suit --key coder.key --cert coder.pem --out dev-s.suit
+	run 0 dry-run dev-s.suit --anchor maker.pem --payload u=dev.enc --decrypt device.key
+	muster inspect dev.suit >out
+	grep -q "kid hex:$(openssl x509 -in device.pem -pubkey -noout | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1)" out ||
+		bad "$(grep encryption-info out): the recipient is not named as devices name themselves"
+}
+
 reports() {
 	run 0 dry-run s.suit --anchor es256.pub --payload https://example.com/app=app.bin --report r.bin \
 		--report-key dev=ed25519.key --nonce hex:0011
@@ -347,6 +380,7 @@ t sever_extract_diff sever_extract_diff
 t encrypted encrypted
 t SUIT-17_six_profiles profiles
 t dry_run dry_run
+t certificates certificates
 t reports reports
 t inspect inspect
 t whole_or_not whole_or_not
