@@ -167,24 +167,29 @@ tree_begin(const struct key_file *k, unsigned level, uint64_t number, struct hss
 
 /* --- where the key lies --- */
 
-/* Machine, device and inode of the key file: a copy lies elsewhere. */
+/*
+ * Machine, inode and birth of the key file: a copy was born elsewhere or later.
+ * Not the device's number, which another order of disks at boot changes.
+ */
 static mst_err
 place_of(const char *path, uint8_t out[N])
 {
 	char machine[64] = "", text[160];
-	struct stat st;
+	struct statx st;
 	FILE *f;
 	mst_span piece;
 
-	if (stat(path, &st) != 0)
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) != 0)
 		return refuse(MST_E_NOT_FOUND, "stat %s: %s", path, strerror(errno));
+	if ((st.stx_mask & STATX_BTIME) == 0) /* a file system that does not keep it */
+		st.stx_btime = (struct statx_timestamp){ .tv_sec = 0 };
 	if ((f = fopen("/etc/machine-id", "re")) != NULL) {
 		if (fgets(machine, sizeof machine, f) == NULL)
 			machine[0] = '\0';
 		fclose(f);
 	}
-	(void)snprintf(text, sizeof text, "%s %llu %llu", machine, (unsigned long long)st.st_dev,
-	    (unsigned long long)st.st_ino);
+	(void)snprintf(text, sizeof text, "%s %llu %lld.%09u", machine,
+	    (unsigned long long)st.stx_ino, (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
 	piece = mst_span_str(text);
 	return hss_sha256(&piece, 1, out);
 }

@@ -10,10 +10,10 @@
  * What refuses (MST_E_HSS_STATE, _STATE_BACK): no state file; one that is not
  * of this key, or damaged; one that went back behind what a second witness
  * knows. The witnesses are the state file itself (a generation number under a
- * MAC by a key from the seed), where it lies (machine, device and inode of the
+ * MAC by a key from the seed), where it lies (machine, inode and birth of the
  * key file: a copied or restored pair is told by that), and whatever the
  * caller keeps elsewhere and hands in as floor. A whole machine that is rolled
- * back, with its inode numbers, can only be told by floor: see the manual.
+ * back, with its inode numbers, can only be told by floor (decision 0019).
  */
 #ifndef HOST_HSS_SIGNER_H
 #define HOST_HSS_SIGNER_H
