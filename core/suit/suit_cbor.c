@@ -19,32 +19,52 @@ suit_fail(struct suit_cur *c, mst_err e)
 		c->e = e;
 }
 
-/* The shortest argument that a head of this size may carry. */
-static uint64_t
-least(size_t size)
+/* RFC 8949 3: does what the head announces fit into what is left behind it? */
+static bool
+fits(unsigned major, uint64_t arg, size_t left)
 {
-	if (size <= 2)
-		return size == 2 ? INFO_1 : 0;
-	return UINT64_C(1) << (size - 1) * 4;
+	if (major < MAJOR_BYTES || major > MAJOR_MAP)
+		return true;
+	return arg <= (major == MAJOR_MAP ? left / 2 : left);
 }
 
+/* The head that stands here, taken. */
 static bool
-head(struct suit_cur *c, struct mst_cbor_head *h)
+head(struct suit_cur *c, unsigned *major, uint64_t *arg)
 {
+	size_t left = (size_t)(c->end - c->at);
+	const uint8_t *at = c->at;
+	unsigned info, n = 0;
+	uint64_t v;
+
 	if (c->e != MST_OK)
 		return false;
-	if (!mst_cbor_head_at(mst_span_of(c->at, (size_t)(c->end - c->at)), 0, h))
-		suit_fail(c, MST_E_SUIT_CBOR);
-	else if (h->info == INFO_OPEN)
-		suit_fail(
-		    c, mst_cbor_head_is_break(h) ? MST_E_SUIT_CBOR : MST_E_SUIT_CBOR_INDEFINITE);
-	else if (h->major != MAJOR_OTHER && h->arg < least(h->size))
-		suit_fail(c, MST_E_SUIT_CBOR_SHORTEST);
-	else {
-		c->at += h->size;
-		return true;
+	if (left == 0) {
+		c->e = MST_E_SUIT_CBOR;
+		return false;
 	}
-	return false;
+	*major = *at >> 5;
+	v = info = *at++ & 31U;
+	if (info >= INFO_1) { /* one, two, four, eight bytes follow; 28 to 30 are reserved */
+		n = 1U << (info - INFO_1);
+		if (info == INFO_OPEN && *major >= MAJOR_BYTES && *major <= MAJOR_MAP)
+			c->e = MST_E_SUIT_CBOR_INDEFINITE;
+		else if (info > INFO_8 || n >= left)
+			c->e = MST_E_SUIT_CBOR;
+		if (c->e != MST_OK)
+			return false;
+		for (v = 0; at <= c->at + n; at++)
+			v = v << 8 | *at;
+		if (*major == MAJOR_OTHER && n == 1 && v < 32) /* RFC 8949 3.3 */
+			c->e = MST_E_SUIT_CBOR;
+		else if (*major != MAJOR_OTHER && (n == 1 ? v < INFO_1 : v >> n * 4 == 0))
+			c->e = MST_E_SUIT_CBOR_SHORTEST;
+	}
+	if (c->e == MST_OK && !fits(*major, v, left - 1 - n))
+		c->e = MST_E_SUIT_CBOR;
+	c->at = at;
+	*arg = v;
+	return c->e == MST_OK;
 }
 
 unsigned
@@ -56,15 +76,16 @@ suit_peek(const struct suit_cur *c)
 uint64_t
 suit_take(struct suit_cur *c, enum mst_cbor_major major)
 {
-	struct mst_cbor_head h;
+	unsigned have;
+	uint64_t arg;
 
-	if (!head(c, &h))
+	if (!head(c, &have, &arg))
 		return 0;
-	if (h.major != major) {
+	if (have != major) {
 		suit_fail(c, MST_E_SUIT_CBOR_TYPE);
 		return 0;
 	}
-	return h.arg;
+	return arg;
 }
 
 size_t
@@ -131,8 +152,9 @@ suit_bool(struct suit_cur *c)
 static void
 skip(struct suit_cur *c, unsigned depth)
 {
-	struct mst_cbor_head h;
 	struct suit_map m;
+	unsigned major;
+	uint64_t arg;
 	mst_span key;
 
 	switch (suit_peek(c)) {
@@ -141,9 +163,9 @@ skip(struct suit_cur *c, unsigned depth)
 	default: break;
 	}
 	if (suit_peek(c) != MAJOR_MAP) {
-		if (!head(c, &h) || (h.major != MAJOR_ARRAY && h.major != MAJOR_TAG))
+		if (!head(c, &major, &arg) || (major != MAJOR_ARRAY && major != MAJOR_TAG))
 			return;
-		m.left = h.major == MAJOR_TAG ? 1 : (size_t)h.arg;
+		m.left = major == MAJOR_TAG ? 1 : (size_t)arg;
 		m.c = NULL;
 	} else
 		suit_map_init(&m, c);

@@ -18,8 +18,6 @@ static const struct suit_command commands[] = {
 	    suit_image_match },
 	{ MST_SUIT_CMD_SLOT, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(slot),
 	    suit_component_slot },
-	{ MST_SUIT_CMD_CHECK_CONTENT, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(read),
-	    suit_check_content },
 	{ MST_SUIT_CMD_SET_INDEX, SUIT_ARG_INDEX, SUIT_SHARED_OK, 0, NULL },
 	{ MST_SUIT_CMD_ABORT, SUIT_ARG_POLICY, CONDITION, 0, suit_abort },
 	{ MST_SUIT_CMD_TRY_EACH, SUIT_ARG_ALTERNATIVES, SUIT_SHARED_OK, 0, NULL },
@@ -30,6 +28,8 @@ static const struct suit_command commands[] = {
 	{ MST_SUIT_CMD_DEVICE, SUIT_ARG_POLICY, CONDITION, NEED(identity), suit_identity },
 	{ MST_SUIT_CMD_RUN_SEQUENCE, SUIT_ARG_SEQUENCE, SUIT_SHARED_OK, 0, NULL },
 #ifndef MUSTER_SUIT_BOOT
+	{ MST_SUIT_CMD_CHECK_CONTENT, SUIT_ARG_POLICY, CONDITION | SUIT_RECALLED, NEED(read),
+	    suit_check_content },
 	{ MST_SUIT_CMD_USE_BEFORE, SUIT_ARG_POLICY, NOW, NEED(now), suit_use_before },
 	{ MST_SUIT_CMD_DEPENDENCY_INTEGRITY, SUIT_ARG_POLICY, CONDITION, NEED(read),
 	    suit_dependency_integrity },

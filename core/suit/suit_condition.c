@@ -205,6 +205,14 @@ suit_component_slot(struct suit_act *a)
 	return have == suit_value_arg(want) ? MST_OK : MST_E_SUIT_SLOT;
 }
 
+mst_err
+suit_abort(struct suit_act *a)
+{
+	(void)a;
+	return MST_E_SUIT_ABORT;
+}
+
+#ifndef MUSTER_SUIT_BOOT
 /* M 8.4.9.3: constant time, and of the same length */
 mst_err
 suit_check_content(struct suit_act *a)
@@ -239,14 +247,6 @@ suit_check_content(struct suit_act *a)
 	return MST_OK;
 }
 
-mst_err
-suit_abort(struct suit_act *a)
-{
-	(void)a;
-	return MST_E_SUIT_ABORT;
-}
-
-#ifndef MUSTER_SUIT_BOOT
 /* UM 5.2: a digest must be there; another content is the success. */
 mst_err
 suit_image_not_match(struct suit_act *a)

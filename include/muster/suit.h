@@ -29,8 +29,9 @@
 /*
  * Sheet 21: limits, each with a refusal of its own. An embedder sets them when
  * compiling; MUSTER_SUIT_MCU is the profile of a small device. MUSTER_SUIT_BOOT
- * leaves out what a bootloader does not do: fetch, write, copy to storage
- * (copy stays, for load), dependencies, update-management, journal, reports.
+ * leaves out what a bootloader does not do: fetch, write, swap, check-content,
+ * decryption, dependencies, update-management, access lists, journal, trace and
+ * reports; copy stays, for load.
  */
 #ifdef MUSTER_SUIT_MCU
 #ifndef MST_SUIT_COMPONENTS_MAX
@@ -153,7 +154,7 @@ enum mst_suit_parameter {
 	MST_SUIT_PARAM_METADATA = 30,
 };
 #ifdef MUSTER_SUIT_BOOT
-#define MST_SUIT_PARAM_SLOTS 9 /* that are kept for each component */
+#define MST_SUIT_PARAM_SLOTS 8 /* that are kept for each component */
 #else
 #define MST_SUIT_PARAM_SLOTS 18
 #endif
