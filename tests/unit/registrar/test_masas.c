@@ -12,18 +12,32 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "host/file.h"
 #include "tests/unit/registrar/support_site.h"
 
 #define WAITING 12 /* more than the calls that one MASA gets at once */
 
 static int other_port;
 static struct manufacturer other;
+static char asker[128], authorization[128]; /* at the other MASA, the latest */
+
+static void
+other_masa(struct net_request *rq, void *arg)
+{
+	snprintf(asker, sizeof asker, "nobody");
+	if (rq->peer->leaf != NULL)
+		X509_NAME_get_text_by_NID(
+		    X509_get_subject_name(rq->peer->leaf), NID_commonName, asker, sizeof asker);
+	snprintf(authorization, sizeof authorization, "%s",
+	    rq->authorization != NULL ? rq->authorization : "none");
+	site_good_masa(rq, arg);
+}
 
 static void
 other_up(const struct net_route *routes, size_t count)
 {
 	static const struct net_route masa[] = {
-		{ "/.well-known/brski/requestvoucher", 1u << NET_POST, site_good_masa, NULL },
+		{ "/.well-known/brski/requestvoucher", 1u << NET_POST, other_masa, NULL },
 	};
 	struct net_listen o = { .name = "other",
 		.address = "127.0.0.1:0",
@@ -101,6 +115,51 @@ test_others_get_through(void **state)
 	}
 }
 
+static const char *
+put_file(const char *name, mst_span bytes)
+{
+	const char *path = arena_printf(site.a, "%s/%s", site.dir, name);
+
+	assert_int_equal(file_write_new(path, bytes, 0600), MST_OK);
+	return path;
+}
+
+static void
+ask_as_stranger(const char *nonce)
+{
+	struct got g = { 0 };
+	mst_span pvr = site_pvr(&site.stranger, "D-00", nonce);
+
+	for (int i = 0; i < 5 && g.status != 200; i++)
+		g = site_ask(&site.stranger, pvr);
+	assert_int_equal(g.status, 200);
+}
+
+/* TLS-6: what the manufacturer's entry says is shown to its MASA; without, the registrar's own. */
+static void
+test_credentials(void **state)
+{
+	struct id customer = ID(.kind = ID_PLAIN, .cn = "customer 7");
+	struct manufacturer m = other;
+
+	(void)state;
+	ask_as_stranger("bm9uY2Ugb2YgdGVzdCBBMDA=");
+	assert_string_equal(asker, "registrar");
+	assert_string_equal(authorization, "none");
+	m.masa_cert_uri = put_file("customer.pem", pem_of(site.a, &customer.cert, 1));
+	m.masa_key_uri = put_file("customer.key", pem_of_key(site.a, customer.key));
+	m.masa_user = "site";
+	m.masa_password = "secret";
+	site_write(put, &m);
+	ask_as_stranger("bm9uY2Ugb2YgdGVzdCBBMDE=");
+	assert_string_equal(asker, "customer 7");
+	assert_string_equal(authorization, "Basic c2l0ZTpzZWNyZXQ=");
+	site_write(put, &other);
+	ask_as_stranger("bm9uY2Ugb2YgdGVzdCBBMDI=");
+	assert_string_equal(asker, "registrar");
+	id_free(&customer);
+}
+
 static int
 setup(void **state)
 {
@@ -135,6 +194,8 @@ main(void)
 		{ "B7 a MASA that hangs delays only its own devices", test_others_get_through, NULL,
 		    NULL, &modes[0] },
 		{ "B7 one that fails, the same", test_others_get_through, NULL, NULL, &modes[1] },
+		{ "TLS-6 the credential of a manufacturer's entry", test_credentials, NULL, NULL,
+		    NULL },
 		{ "B7 one that lies, the same", test_others_get_through, NULL, NULL, &modes[2] },
 	};
 
