@@ -56,8 +56,10 @@ static const struct suit_command commands[] = {
 const struct suit_command *
 suit_command_find(int64_t code)
 {
+	unsigned want = (uint64_t)code <= UINT8_MAX ? (unsigned)code : 0;
+
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (commands[i].code == code)
+		if (commands[i].code == want)
 			return &commands[i];
 	return NULL;
 }

@@ -54,9 +54,9 @@ static const struct {
 static unsigned
 row(int64_t key)
 {
-	unsigned i;
+	unsigned i, want = (uint64_t)key <= UINT8_MAX ? (unsigned)key : 0;
 
-	for (i = 0; i < PARAMS && params[i].key != key; i++)
+	for (i = 0; i < PARAMS && params[i].key != want; i++)
 		;
 	return i;
 }
