@@ -430,7 +430,7 @@ keep(void *ctx, mst_suit_handle c, mst_span envelope)
 	return MST_OK;
 }
 
-static unsigned last_steps;
+static struct mst_suit_collector collector;
 
 static void
 trace(void *ctx, const struct mst_suit_event *event)
@@ -438,7 +438,7 @@ trace(void *ctx, const struct mst_suit_event *event)
 	(void)ctx;
 	MUST(event->component == MST_SUIT_NO_INDEX || event->handle < COMPONENTS);
 	MUST(event->depth <= MST_SUIT_DEPTH_MAX && event->measured_count <= event->measured.len);
-	last_steps++;
+	mst_suit_collect(&collector, event);
 }
 
 static const struct mst_suit_platform platform = { .component = component,
@@ -486,8 +486,8 @@ play(enum mst_suit_procedure procedure, bool cuts)
 		~MST_SUIT_ACL_KEEP, MST_SUIT_ACL_ALL };
 	struct mst_suit_crypto crypto = fake_suit_crypto(&d.fake);
 	struct mst_suit_rules rules = { .domain = MST_LIT("x"), .journal_every = 16 };
-	struct mst_suit_collector collector = { .records = 0 };
-	uint8_t records[512], report[1024];
+	uint8_t records[512], report[2048];
+	struct mst_suit_report read_back;
 	struct mst_buf out = MST_BUF(report);
 	struct mst_suit s = {
 		.platform = &platform, .crypto = &crypto, .keys = &keys, .rules = &rules
@@ -510,7 +510,7 @@ play(enum mst_suit_procedure procedure, bool cuts)
 	d.cuts = cuts;
 	d.fake =
 	    (struct fake_suit){ .fail_at = cuts ? d.config[4] : 0, .fail_with = MST_E_INTERNAL };
-	last_steps = 0;
+	collector = (struct mst_suit_collector){ .store = MST_BUF(records) };
 	if (mst_suit_envelope_parse(d.envelope, &envelope) != MST_OK)
 		return;
 	if (is(FORGED_JOURNAL) && cuts) {
@@ -539,12 +539,15 @@ play(enum mst_suit_procedure procedure, bool cuts)
 	if (e != MST_OK && d.config[5] == 0)
 		for (unsigned i = 0; i < COMPONENTS; i++) /* what was valid before may still be */
 			MUST(!d.c[i].valid || d.c[i].info.state != MST_SUIT_HOLDS_NOTHING);
-	collector.store = MST_BUF(records);
-	(void)mst_suit_report_build(&(struct mst_suit_report_content){ .envelope = &envelope,
-	                                .collector = &collector,
-	                                .result = e,
-	                                .refusal = &s.refusal },
-	    &out);
+	/* what is reported can be read, and is no success unless it was one */
+	if (mst_suit_report_build(&(struct mst_suit_report_content){ .envelope = &envelope,
+	                              .collector = &collector,
+	                              .result = e,
+	                              .refusal = &s.refusal },
+	        &out) == MST_OK) {
+		MUST(mst_suit_report_parse(mst_buf_span(&out), &read_back) == MST_OK);
+		MUST(!read_back.success || e == MST_OK);
+	}
 	if (e != MST_OK || cuts)
 		return;
 	d.confirming = true;
