@@ -101,6 +101,9 @@ describe(const struct config *c)
 		printf("proxy on %s towards %s\n", c->proxy->listen,
 		    c->proxy->registrar != NULL ? c->proxy->registrar : "whatever is announced");
 	printf("state in %s\n", c->state);
+	for (size_t i = 0; i < c->file_count; i++)
+		if (access(c->files[i], F_OK) != 0)
+			printf("not there: %s\n", c->files[i]);
 }
 
 int

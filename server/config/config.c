@@ -207,21 +207,33 @@ resolve(struct reader *r, const char *path)
 }
 
 static const char *
+noted(struct reader *r, const char *path)
+{
+	if (path != NULL && r->out->file_count < CONFIG_FILES)
+		r->out->files[r->out->file_count++] = path;
+	return path;
+}
+
+static const char *
 need_path(struct reader *r, cfg_t *c, const char *section, const char *name)
 {
-	return resolve(r, need(r, c, section, name));
+	return noted(r, resolve(r, need(r, c, section, name)));
 }
 
 static const char *
 path(struct reader *r, cfg_t *c, const char *name)
 {
-	return resolve(r, text(r, c, name));
+	return noted(r, resolve(r, text(r, c, name)));
 }
 
 static const char *
 key_uri(struct reader *r, const char *uri)
 {
-	return kept(r, uri, conf_key_uri(r->a, r->out->folder, uri));
+	const char *whole = kept(r, uri, conf_key_uri(r->a, r->out->folder, uri));
+
+	if (whole != NULL && whole[0] == '/') /* no URI of another scheme */
+		(void)noted(r, whole);
+	return whole;
 }
 
 static void
@@ -548,7 +560,7 @@ read_all(struct reader *r, cfg_t *cfg)
 {
 	struct config *o = r->out;
 
-	o->state = need_path(r, cfg, "the file", "state");
+	o->state = resolve(r, need(r, cfg, "the file", "state")); /* made when it is missing */
 	if (o->state != NULL) {
 		o->database = arena_printf(r->a, "%s/muster.db", o->state);
 		o->control = arena_printf(r->a, "%s/control", o->state);

@@ -114,6 +114,7 @@ struct config_discovery { /* CoAP multicast and GRASP; DNS-SD is announce and di
 	long leisure_ms, answers_per_source, answers_per_second, flood_seconds;
 };
 
+#define CONFIG_FILES 64
 struct config {
 	const char *path, *folder; /* of the file */
 	const char *state; /* folder of database and control socket */
@@ -129,6 +130,10 @@ struct config {
 	struct config_masa *masa;
 	struct config_proxy *proxy;
 	struct config_discovery *discovery;
+	/* Every file it names, keys of other kinds left out: for who wants to know whether they are
+	 * there. */
+	const char *files[CONFIG_FILES];
+	size_t file_count;
 };
 
 /*

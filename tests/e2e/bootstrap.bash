@@ -177,6 +177,12 @@ what_a_person_reads() {
 	want "certificates counted" grep -qE '^anchors +1 certificate ' "$W/shown"
 	! grep -q 'BEGIN' "$W/shown" || bad "a certificate for people"
 	want "all of it for programs" grep -q 'BEGIN CERTIFICATE' <(site manufacturer show acme --json | jq -r .anchors)
+	site config check "$W/site/muster.conf" >"$W/shown"
+	want "a good one" grep -q ': good$' "$W/shown"
+	! grep -q 'not there' "$W/shown" || bad "$(cat "$W/shown")"
+	sed 's/registrar.pem/elsewhere.pem/' "$W/site/muster.conf" >"$W/site/other.conf"
+	muster config check "$W/site/other.conf" >"$W/shown"
+	same "what is missing is named" "not there: $W/site/elsewhere.pem" "$(grep 'not there' "$W/shown")"
 	same "status" "musterd $(site status --json | jq -r .version): registrar" "$(site status | head -1)"
 }
 trails_hold() {
