@@ -183,8 +183,6 @@ mst_err suit_swap(struct suit_act *a);
 void suit_written(struct suit_act *a);
 /* 0 the root, else 1 + place in s->dependency. */
 uint8_t suit_number(const struct mst_suit *s, const struct mst_suit_manifest *m);
-/* The manifest that this value stands in (M 8.4.8: a dependency may have set it). */
-const struct mst_suit_manifest *suit_owner(const struct suit_act *a, const uint8_t *value);
 
 /* ---- suit_journal.c */
 #ifndef MUSTER_SUIT_BOOT

@@ -80,16 +80,22 @@ struct store {
 	union mst_suit_digest_state sum;
 };
 
-const struct mst_suit_manifest *
-suit_owner(const struct suit_act *a, const uint8_t *value)
+static bool
+is_of(const struct mst_suit_manifest *m, const uint8_t *value)
 {
-	for (unsigned i = 0; i < MST_SUIT_DEPENDENCIES_MAX; i++) {
-		const struct mst_suit_manifest *m = &a->s->dependency[i];
-		if ((m->flags & SUIT_IN_USE) != 0 && value >= m->envelope.bytes.ptr &&
-		    value < m->envelope.bytes.ptr + m->envelope.bytes.len)
-			return m;
-	}
-	return a->s->root;
+	return value >= m->envelope.bytes.ptr &&
+	       value < m->envelope.bytes.ptr + m->envelope.bytes.len;
+}
+
+/* NULL: of a dependency that was fetched anew since. */
+static const struct mst_suit_manifest *
+owner_of(const struct suit_act *a, const uint8_t *value)
+{
+	for (unsigned i = 0; i < MST_SUIT_DEPENDENCIES_MAX; i++)
+		if ((a->s->dependency[i].flags & SUIT_IN_USE) != 0 &&
+		    is_of(&a->s->dependency[i], value))
+			return &a->s->dependency[i];
+	return is_of(a->s->root, value) ? a->s->root : NULL;
 }
 
 uint8_t
@@ -111,8 +117,8 @@ source_of(const struct suit_act *a)
 
 	if (param == NULL)
 		return NULL;
-	owner = suit_owner(a, param);
-	if (!suit_place(owner, suit_value_arg(param), &place))
+	owner = owner_of(a, param);
+	if (owner == NULL || !suit_place(owner, suit_value_arg(param), &place))
 		return NULL;
 	slot = &a->s->slot[owner->slot[place]];
 	return slot == a->slot ? NULL : slot;
@@ -555,7 +561,8 @@ mst_err
 suit_fetch(struct suit_act *a)
 {
 	const uint8_t *param = suit_param(a, MST_SUIT_PARAM_URI);
-	mst_span uri, payload;
+	const struct mst_suit_manifest *owner;
+	mst_span uri, payload = MST_NONE;
 	mst_err e;
 
 	if (param == NULL)
@@ -566,7 +573,8 @@ suit_fetch(struct suit_act *a)
 		return e;
 	uri = suit_value_string(param);
 	/* M 8.2: integrated, in the envelope of the manifest that names it */
-	payload = mst_suit_envelope_payload(&suit_owner(a, param)->envelope, uri);
+	if ((owner = owner_of(a, param)) != NULL)
+		payload = mst_suit_envelope_payload(&owner->envelope, uri);
 	if (payload.ptr != NULL)
 		return store_bytes(a, payload, false);
 	return uri.ptr[0] == '#' ? MST_E_SUIT_FETCH : fetch_stream(a, uri);
