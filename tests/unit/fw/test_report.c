@@ -15,12 +15,14 @@
 #include "host/suit_cbor.h"
 #include "unit/fw/support_fw.h"
 
+enum measured { NOTHING, GOOD_DIGEST, BAD_DIGEST, GOOD_VENDOR, BAD_VENDOR, CLAIMS };
+
 /* [path, section, offset, component, {3: digest}] */
 struct record {
 	int dependency; /* -1: of the root */
 	int64_t section;
 	uint64_t offset, component;
-	enum { NOTHING, GOOD_DIGEST, BAD_DIGEST, GOOD_VENDOR, BAD_VENDOR, CLAIMS } measured;
+	enum measured measured;
 };
 
 /* Where things are in the good manifest; found out, not counted. */
@@ -204,7 +206,7 @@ static const struct row {
 		int dependency;
 		int64_t section, at;
 		uint64_t component;
-		int measured;
+		enum measured measured;
 	} record[5];
 	size_t count;
 	bool failed;
