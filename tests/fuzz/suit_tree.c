@@ -207,7 +207,7 @@ write_node(struct out *o, const struct node *n, unsigned depth)
 	switch (n->kind) {
 	case HEAD: put_head(o, n->major, n->value); return;
 	case RAW:
-		put(o, &(uint8_t){ (uint8_t)(n->major << 5 | n->len) }, 1);
+		put(o, &(uint8_t){ (uint8_t)((unsigned)n->major << 5 | n->len) }, 1);
 		for (unsigned k = 1u << (n->len - 24); k > 0; k--)
 			put(o, &(uint8_t){ (uint8_t)(n->value >> (8 * (k - 1))) }, 1);
 		return;
