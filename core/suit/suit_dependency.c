@@ -320,7 +320,9 @@ suit_unlink(struct suit_act *a)
 	    (e = run_section(a->s, d, MST_SUIT_UNINSTALL)) != MST_OK)
 		return e;
 	suit_dependencies_forget(a->s, a->slot);
+	if (pf->erase == NULL) /* what was written stays, and stays to be checked */
+		return MST_OK;
 	a->slot->flags = 0;
-	return pf->erase == NULL ? MST_OK : pf->erase(pf->ctx, a->slot->handle);
+	return pf->erase(pf->ctx, a->slot->handle);
 }
 #endif

@@ -286,7 +286,8 @@ open_store(struct store *st, struct mst_suit_slot *source, uint64_t *offset)
 		e = y->digest_begin(y->ctx, PROOF, &st->sum);
 		st->sums = e == MST_OK;
 	}
-	if (st->decrypts || !st->resumable)
+	/* where the journal lies others may write, too: it is not believed beyond the limit */
+	if (st->decrypts || !st->resumable || *offset > st->limit)
 		*offset = 0;
 	st->resumable = st->resumable && !st->decrypts;
 	if (e == MST_OK) {

@@ -122,6 +122,7 @@ FAIL("SUIT-19.3 the check failed softly", forge_one, MST_E_SUIT_UNCHECKED, { "in
 FAIL("SUIT-19.3 image-not-match is no check", forge_one, MST_E_SUIT_UNCHECKED, { "install", "20 {21: $uri} 21 15 25 15" }, { "payload1", "flip(0 $image)" }, { "validate", "1 15" }),
 FAIL("SUIT-19.3 another component was checked", forge_three, MST_E_SUIT_UNCHECKED, { "install", "12 1 20 {21: 'coap://x/2'} 21 15 12 2 20 {22: 0} 22 15 3 15" }, { "validate", "12 [0 2] 3 15" }),
 FAIL("SUIT-19.3 swapped behind the check", forge_three, MST_E_SUIT_UNCHECKED, { "dev.c", "b'evil'" }, { "install", "12 1 20 {21: 'coap://x/2'} 21 15 3 15 20 {22: 2} 31 15" }, { "validate", "12 0 3 15" }),
+FAIL("SUIT-19.3 unlinked behind its fetch, on a device that does not erase", forge_one, MST_E_SUIT_UNCHECKED, { "dev.without", "'erase'" }, { "install", "20 {21: $uri} 21 15 33 15" }, { "imgparams", "" }, { "payload1", "b'evil'" }, { "validate", "1 15" }),
 FAIL("SUIT-19.4 an uri that is a text key's beginning", forge_one, MST_E_SUIT_FETCH, { "uri", "'#x'" }, { "env", "'#xy': $image" }),
 
 /* FE 4.3 and its published manifests: of an AEAD the tag is proof enough */

@@ -79,6 +79,10 @@ begin(void *ctx, mst_suit_handle c, uint64_t size, uint64_t *offset)
 	b->touches++;
 	if (size != UINT64_MAX && size > k->info.capacity)
 		return MST_E_SUIT_CAPACITY;
+	if (*offset > k->info.capacity || (size != UINT64_MAX && *offset > size)) {
+		fprintf(stderr, "asked to go on behind the end of a component\n");
+		abort();
+	}
 	if (*offset > k->info.size || k->info.state != MST_SUIT_HOLDS_NOTHING)
 		*offset = 0;
 	k->info.state = MST_SUIT_HOLDS_NOTHING;
@@ -536,6 +540,8 @@ leave_out(struct board *b, const struct edn_scope *scope)
 		else if (mst_span_eq(t, MST_LIT("journal")))
 			b->platform.journal_read = NULL, b->platform.journal_write = NULL,
 			b->platform.journal_erase = NULL;
+		else if (mst_span_eq(t, MST_LIT("erase")))
+			b->platform.erase = NULL;
 		else if (mst_span_eq(t, MST_LIT("arena")))
 			b->suit.arena = (struct mst_buf){ 0 };
 		else
