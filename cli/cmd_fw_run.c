@@ -239,6 +239,8 @@ take_payloads(struct cli *c, struct suit_device *d)
 		code = fw_read(c, equals + 1, &d->payload[d->payloads].bytes);
 		if (code != CLI_OK)
 			return code;
+		if (d->learns) /* it may be the envelope of a dependency */
+			suit_device_learn(d, d->payload[d->payloads].bytes);
 		d->payloads++;
 	}
 	return CLI_OK;

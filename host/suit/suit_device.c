@@ -432,6 +432,15 @@ learn(struct suit_device *d, const struct suit_envelope *env, unsigned depth)
 			learn(d, inside, depth + 1);
 }
 
+void
+suit_device_learn(struct suit_device *d, mst_span envelope)
+{
+	struct suit_envelope *env = arena_alloc(d->a, sizeof *env);
+
+	if (env != NULL && suit_envelope_read(envelope, env) == MST_OK)
+		learn(d, env, 0);
+}
+
 mst_err
 suit_device_for(struct arena *a, const struct suit_envelope *env, struct suit_device *out)
 {

@@ -66,6 +66,8 @@ struct suit_device {
 /* The device that this manifest was written for. MST_E_NOMEM. */
 MST_MUST_USE mst_err suit_device_for(
     struct arena *a, const struct suit_envelope *env, struct suit_device *out);
+/* And for this one, which it depends on. */
+void suit_device_learn(struct suit_device *d, mst_span envelope);
 /* One that is described. MST_E_FW_DEVICE with file and line in suit_author_why(), or what reading
  * a file that it names says. */
 MST_MUST_USE mst_err suit_device_described(struct arena *a, const char *name, const char *folder,

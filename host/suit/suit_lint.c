@@ -115,6 +115,23 @@ lint_component(const struct lint_common *c, size_t n)
 	return MST_NONE;
 }
 
+mst_span
+lint_dependency(const struct lint_common *c, uint64_t index)
+{
+	struct mst_cbor_reader r;
+	int64_t key;
+
+	mst_cbor_init(&r, c->dependencies);
+	mst_cbor_map(&r);
+	while (c->dependencies.ptr != NULL && mst_cbor_key(&r, &key)) {
+		mst_span metadata = mst_cbor_raw(&r);
+
+		if (r.err == MST_OK && (uint64_t)key == index)
+			return lint_element(metadata, 1);
+	}
+	return MST_NONE;
+}
+
 /* --- form --- */
 
 static void

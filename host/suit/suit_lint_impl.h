@@ -34,6 +34,9 @@ void lint_common(const struct suit_envelope *env, struct lint_common *out);
 /* The n-th component's identifier, encoded. */
 mst_span lint_component(const struct lint_common *c, size_t n);
 
+/* The same of a dependency: its prefix. Absent: there is none, or it has none. */
+mst_span lint_dependency(const struct lint_common *c, uint64_t index);
+
 /* What follows the flow of commands. */
 void lint_flow(struct linter *l);
 /* What a device's capability report lacks. */

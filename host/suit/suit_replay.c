@@ -381,14 +381,21 @@ judge_component(struct replay *x, const struct manifest *m, const struct step *s
 	return true;
 }
 
-static const char *
-id_of(struct replay *x, const struct manifest *m, uint64_t component)
+/* Of a component, or of a dependency its prefix; absent: it has none. */
+static mst_span
+id_at(const struct manifest *m, uint64_t index)
 {
 	struct lint_common c;
-	mst_span id;
 
 	lint_common(m->env, &c);
-	id = lint_component(&c, component);
+	return index < c.count ? lint_component(&c, index) : lint_dependency(&c, index);
+}
+
+static const char *
+id_of(struct replay *x, const struct manifest *m, uint64_t index)
+{
+	mst_span id = id_at(m, index);
+
 	return id.ptr != NULL ? suit_text_id(x->a, id) : "a dependency";
 }
 
@@ -478,27 +485,37 @@ judge_record(struct replay *x, struct judged *j, bool failed)
 	judge_measured(x, m, step, j, s, failed);
 }
 
+/* Component or dependency of one of the manifests; -1: of none that is at hand. */
+static int
+index_of(const struct replay *x, mst_span id)
+{
+	for (size_t i = 0; i < x->manifests; i++)
+		for (int k = 0; k < FOLLOW_COMPONENTS; k++) {
+			mst_span one = id_at(&x->manifest[i], (uint64_t)k);
+
+			if (one.ptr != NULL && mst_span_eq(one, id))
+				return k;
+		}
+	return -1;
+}
+
 static void
 judge_claims(struct replay *x, const struct mst_suit_report_record *r, size_t number)
 {
-	struct suit_statement s = {
-		.truth = SUIT_FALSE, .record = number, .offset = -1, .component = -1
-	};
+	struct suit_statement s = { .truth = SUIT_TRUE,
+		.record = number,
+		.offset = -1,
+		.component = index_of(x, r->component_id) };
 	struct lint_common c;
 
-	for (size_t i = 0; i < x->manifests; i++) {
-		lint_common(x->manifest[i].env, &c);
-		for (size_t k = 0; k < c.count; k++)
-			if (mst_span_eq(lint_component(&c, k), r->component_id)) {
-				s.truth = SUIT_TRUE;
-				s.component = (int)k;
-				say(x, &x->record_tail, s, "claims about component %s",
-				    suit_text_id(x->a, r->component_id));
-				return;
-			}
+	if (s.component >= 0) {
+		say(x, &x->record_tail, s, "claims about component %s",
+		    suit_text_id(x->a, r->component_id));
+		return;
 	}
-	if (x->manifest[0].components != 0 && c.dependencies.ptr != NULL)
-		s.truth = SUIT_OPEN;
+	/* it may be one of a dependency that is not at hand */
+	lint_common(x->manifest[0].env, &c);
+	s.truth = c.dependencies.ptr != NULL ? SUIT_OPEN : SUIT_FALSE;
 	say(x, &x->record_tail, s, "claims about %s, which is no component of the manifest",
 	    suit_text_id(x->a, r->component_id));
 }

@@ -222,6 +222,29 @@ encrypted() {
 	refused 4 MU-85 encrypt app.bin --for ecdh.pub --algorithm es256 --out x.enc --info x.info && absent x.info
 }
 
+# Another authority's manifest in ours (TD 5): both signatures, in either place, and the report of it all.
+dependency() {
+	run 0 create --template image --sequence-number 3 "${ID[@]}" --component lib --image other.bin \
+		--uri https://example.com/lib --out lib.suit --quiet
+	run 0 sign lib.suit --key ed25519.key --out lib-s.suit
+	local got=(--payload https://example.com/app=app.bin --payload https://example.com/lib=other.bin)
+	for uri in '#lib' https://example.com/lib.suit; do
+		run 0 create --template dependency --sequence-number 4 "${ID[@]}" --component app --image app.bin \
+			--uri https://example.com/app --dependency lib-s.suit --dependency-uri "$uri" --dependency-id lib.suit --out dep.suit --quiet
+		run 0 sign dep.suit --key es256.key --out dep-s.suit
+		run 0 dry-run dep-s.suit --anchor es256.pub --anchor ed25519.pub "${got[@]}" --payload https://example.com/lib.suit=lib-s.suit \
+			--report dep.bin --json
+		same "$uri: what it holds" "$(sha256sum <other.bin | cut -d' ' -f1)" "$(json '.components[] | select(.id == "lib") | .sha256')"
+		run 0 report verify dep.bin dep-s.suit --dependency lib-s.suit --json
+		same "$uri: none is open" 0 "$(json '[.records[] | select(.verdict != "true")] | length')"
+		run 4 dry-run dep-s.suit --anchor es256.pub "${got[@]}" --payload https://example.com/lib.suit=lib-s.suit
+		[ "$uri" = '#lib' ] || run 4 dry-run dep-s.suit --anchor es256.pub --anchor ed25519.pub "${got[@]}" \
+			--payload https://example.com/lib.suit=lib.suit
+	done
+	run 0 report verify dep.bin dep-s.suit --json
+	[ "$(json '[.records[] | select(.verdict == "open")] | length')" -gt 0 ] || bad "a dependency that is not at hand can not be judged"
+}
+
 # Authors must have all six (suit-mti 3): who signs, who decrypts, with which cipher.
 profile() { # SIGN ANCHOR ALGORITHM FOR DECRYPT CIPHER
 	run 0 encrypt app.bin --for "$4" --algorithm "$6" --out p.enc --info p.info
@@ -378,6 +401,7 @@ t stateful_key stateful_key
 t offline offline
 t sever_extract_diff sever_extract_diff
 t encrypted encrypted
+t dependency dependency
 t SUIT-17_six_profiles profiles
 t dry_run dry_run
 t certificates certificates

@@ -11,6 +11,7 @@
 
 #include <openssl/evp.h>
 
+#include "crypto/openssl/suit_openssl.h"
 #include "host/suit/suit_replay.h"
 #include "host/suit_cbor.h"
 #include "unit/fw/support_fw.h"
@@ -391,6 +392,34 @@ signature_SUIT_16(void **state)
 	arena_free(a);
 }
 
+/* COSE_Encrypt0 around it, opened by the key that the device shares (suit-report 7). */
+static void
+encrypted_SUIT_16(void **state)
+{
+	static const uint8_t bytes[16] = "sixteen bytes !";
+	struct arena *a = arena_new(0);
+	struct made m = made_of(&rows[0]);
+	struct suit_key key = { .secret = { bytes, sizeof bytes } };
+	struct suit_replay_want want = { .decrypt = &key, .decrypt_count = 1 };
+	struct mst_buf out = arena_buf(a, 4096);
+	struct mst_suit_key row;
+	struct suit_replay r;
+
+	(void)state;
+	assert_int_equal(suit_key_row(a, &key, MST_SUIT_USE_CONTENT_REPORT, 0, &row), MST_OK);
+	assert_int_equal(
+	    mst_suit_encrypt0_build(suit_openssl(), &row, report_of(a, &m), &out), MST_OK);
+	assert_int_equal(suit_replay(a, mst_buf_span(&out), envelope, &want, &r), MST_OK);
+	assert_int_equal(r.err, MST_OK);
+	out.ptr[out.len - 1] ^= 1;
+	assert_int_equal(suit_replay(a, mst_buf_span(&out), envelope, &want, &r), MST_OK);
+	assert_int_not_equal(r.err, MST_OK);
+	want.decrypt_count = 0;
+	assert_int_equal(suit_replay(a, mst_buf_span(&out), envelope, &want, &r), MST_OK);
+	assert_int_not_equal(r.err, MST_OK);
+	arena_free(a);
+}
+
 /* What is no report, or cut short, is refused by name and not believed. */
 static void
 cut_short_SUIT_16(void **state)
@@ -417,7 +446,7 @@ cut_short_SUIT_16(void **state)
 int
 main(void)
 {
-	static struct CMUnitTest tests[ROWS + 5];
+	static struct CMUnitTest tests[ROWS + 6];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ROWS; i++)
@@ -427,6 +456,7 @@ main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(another_manifest_SUIT_16);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(nonce_SUIT_16);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(signature_SUIT_16);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(encrypted_SUIT_16);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(cut_short_SUIT_16);
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
