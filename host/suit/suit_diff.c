@@ -7,8 +7,10 @@
 #include <jansson.h>
 
 #include "host/inspect.h"
+#include "host/suit_text.h"
 
 #define LINES_MAX 4096
+#define SHA256 (-16)
 
 /* What inspect says, without places: an inserted command must not change every line behind it. */
 static const char *
@@ -26,6 +28,38 @@ without_place(struct arena *a, const char *name)
 	return out != NULL ? out : "";
 }
 
+/* Payloads by their digests: they may be larger than what inspect takes. */
+static mst_err
+without_payloads(
+    struct arena *a, struct suit_envelope *env, mst_span *envelope, struct suit_line ***tail)
+{
+	for (size_t i = 0; i < env->member_count;) {
+		const struct suit_member *m = &env->member[i];
+		struct suit_line *l = arena_alloc(a, sizeof *l);
+		uint8_t sum[SUIT_DIGEST_MAX];
+		struct mst_buf b = MST_BUF(sum);
+		mst_err e;
+
+		if (l == NULL)
+			return MST_E_NOMEM;
+		if (m->name.ptr == NULL) {
+			i++;
+			continue;
+		}
+		if ((e = suit_digest_bytes(SHA256, m->content, &b)) != MST_OK)
+			return e;
+		l->name =
+		    arena_printf(a, "payload %.*s", (int)m->name.len, (const char *)m->name.ptr);
+		l->value = arena_printf(
+		    a, "%zu bytes, sha-256:%s", m->content.len, suit_text_hex(a, mst_buf_span(&b)));
+		**tail = l;
+		*tail = &l->next;
+		if ((e = suit_envelope_drop(env, 0, m->name)) != MST_OK)
+			return e;
+	}
+	return suit_envelope_write(a, env, envelope);
+}
+
 mst_err
 suit_lines(struct arena *a, mst_span envelope, struct suit_line **out)
 {
@@ -40,8 +74,12 @@ suit_lines(struct arena *a, mst_span envelope, struct suit_line **out)
 	if (env == NULL)
 		return MST_E_NOMEM;
 	if ((e = suit_envelope_read(envelope, env)) != MST_OK ||
-	    (e = inspect(a, envelope, &o, &report)) != MST_OK)
+	    (e = without_payloads(a, env, &envelope, &tail)) != MST_OK)
 		return e;
+	if ((e = inspect(a, envelope, &o, &report)) != MST_OK) {
+		suit_author_say("%s", inspect_why());
+		return e;
+	}
 	json_array_foreach(json_object_get(report, "fields"), i, f)
 	{
 		struct suit_line *l = arena_alloc(a, sizeof *l);

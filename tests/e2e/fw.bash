@@ -197,6 +197,11 @@ sever_extract_diff() {
 	run 0 diff a.suit a.suit --json
 	same "same" true "$(json .same)"
 	refused 4 MU-8703 diff a.suit app.bin
+	head -c 6000000 /dev/zero >large.bin # more than inspect takes
+	run 0 create --template integrated --sequence-number 9 "${ID[@]}" --component app --image large.bin --uri '#l' --out large.suit --quiet
+	run 0 diff large.suit a.suit --json
+	run 0 sign large.suit --key es256.key --out large-s.suit
+	run 0 dry-run large-s.suit --anchor es256.pub
 }
 
 encrypted() {
