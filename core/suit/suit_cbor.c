@@ -151,35 +151,68 @@ suit_bool(struct suit_cur *c)
 	return v;
 }
 
+/* A number, a simple value or a string; nothing that holds others. */
 static void
-skip(struct suit_cur *c, unsigned depth)
+scalar(struct suit_cur *c)
 {
-	struct suit_map m;
-	unsigned major;
+	unsigned major = suit_peek(c);
 	uint64_t arg;
-	mst_span key;
 
-	switch (suit_peek(c)) {
-	case MAJOR_TEXT: (void)suit_text(c); return;
-	case MAJOR_BYTES: (void)suit_bytes(c); return;
-	default: break;
-	}
-	if (suit_peek(c) != MAJOR_MAP) {
-		if (!head(c, &major, &arg) || (major != MAJOR_ARRAY && major != MAJOR_TAG))
+	if (major == MAJOR_TEXT)
+		(void)suit_text(c);
+	else if (major == MAJOR_BYTES)
+		(void)suit_bytes(c);
+	else if (head(c, &major, &arg) && major >= MAJOR_ARRAY && major <= MAJOR_TAG)
+		suit_fail(c, MST_E_SUIT_CBOR_TYPE);
+}
+
+/* A key that is no number and no text: an identifier (array of strings), a tagged string. */
+static void
+compound_key(struct suit_cur *c)
+{
+	size_t n = 1;
+
+	if (suit_peek(c) == MAJOR_ARRAY)
+		n = suit_count(c, MAJOR_ARRAY);
+	else if (suit_peek(c) == MAJOR_TAG)
+		(void)suit_take(c, MAJOR_TAG);
+	for (; n > 0 && c->e == MST_OK; n--)
+		scalar(c);
+}
+
+/* Without recursion: what is not authentic yet must not choose how deep the stack grows. */
+static void
+skip(struct suit_cur *c)
+{
+	struct suit_map level[SUIT_ITEM_DEPTH]; /* of an array: c is NULL */
+	unsigned depth = 0, major;
+	mst_span text;
+	int64_t key;
+
+	do {
+		major = suit_peek(c);
+		if (major == MAJOR_TAG) {
+			(void)suit_take(c, MAJOR_TAG);
+			continue; /* its content is the item */
+		}
+		if (major != MAJOR_ARRAY && major != MAJOR_MAP)
+			scalar(c);
+		else if (depth == SUIT_ITEM_DEPTH)
+			suit_fail(c, MST_E_SUIT_CBOR_DEPTH);
+		else {
+			level[depth].c = major == MAJOR_MAP ? c : NULL;
+			level[depth].left = suit_count(c, (enum mst_cbor_major)major);
+			level[depth++].last = MST_NONE;
+		}
+		while (depth > 0 && level[depth - 1].left == 0)
+			depth--;
+		if (depth == 0)
 			return;
-		m.left = major == MAJOR_TAG ? 1 : (size_t)arg;
-		m.c = NULL;
-	} else
-		suit_map_init(&m, c);
-	if (depth == 0 && m.left > 0)
-		suit_fail(c, MST_E_SUIT_CBOR_DEPTH);
-	while (c->e == MST_OK && m.left > 0) {
-		if (m.c != NULL)
-			(void)suit_map_next(&m, &(int64_t){ 0 }, &key);
+		if (level[depth - 1].c != NULL)
+			(void)suit_map_next(&level[depth - 1], &key, &text);
 		else
-			m.left--;
-		skip(c, depth - 1);
-	}
+			level[depth - 1].left--;
+	} while (c->e == MST_OK);
 }
 
 mst_span
@@ -187,7 +220,7 @@ suit_item(struct suit_cur *c)
 {
 	const uint8_t *from = c->at;
 
-	skip(c, SUIT_ITEM_DEPTH);
+	skip(c);
 	return c->e == MST_OK ? mst_span_of(from, (size_t)(c->at - from)) : MST_NONE;
 }
 
@@ -242,7 +275,8 @@ suit_map_next(struct suit_map *m, int64_t *key, mst_span *text)
 		break;
 	default:
 		*key = SUIT_OTHER_KEY;
-		*text = suit_item(c);
+		compound_key(c);
+		*text = mst_span_of(from, (size_t)(c->at - from));
 		break;
 	}
 	now = mst_span_of(from, (size_t)(c->at - from));

@@ -15,7 +15,12 @@ struct suit_cur {
 	mst_err e;
 };
 
-#define SUIT_ITEM_DEPTH 8 /* containers within an item that is skipped */
+/* Containers within an item that is skipped. */
+#ifdef MUSTER_SUIT_MCU
+#define SUIT_ITEM_DEPTH 4
+#else
+#define SUIT_ITEM_DEPTH 8
+#endif
 
 void suit_cur_init(struct suit_cur *c, mst_span in);
 void suit_fail(struct suit_cur *c, mst_err e);

@@ -439,14 +439,34 @@ copy_blocks(struct store *st, const struct mst_suit_slot *source, uint64_t len)
 	return e == MST_OK && st->pin != NULL ? pin_end(st) : e;
 }
 
+__attribute__((noinline)) static mst_err
+copy_from(
+    struct suit_act *a, struct mst_suit_slot *source, const struct mst_suit_component_info *info)
+{
+	struct store st;
+	uint64_t len, offset = 0;
+	mst_err e;
+
+	memset(&st, 0, sizeof st);
+	st.a = a;
+	if ((e = open_store(&st, source, &offset)) != MST_OK)
+		return e;
+	len = source_len(a, source, info, &st);
+	e = len == 0 && info->state == MST_SUIT_HOLDS_UNSIZED ? MST_E_SUIT_SOURCE
+	                                                      : copy_blocks(&st, source, len);
+	e = close_store(&st, e);
+	/* the tag vouches for the whole ciphertext, too */
+	if (e == MST_OK && st.decrypt.stage == MST_SUIT_DECRYPT_AUTHENTIC)
+		source->flags |= SUIT_CHECKED;
+	return e;
+}
+
 mst_err
 suit_copy(struct suit_act *a)
 {
 	const struct mst_suit_platform *pf = a->s->platform;
 	struct mst_suit_slot *source = source_of(a);
 	struct mst_suit_component_info info;
-	struct store st;
-	uint64_t len, offset = 0;
 	mst_err e;
 
 	if (suit_param(a, MST_SUIT_PARAM_SOURCE) == NULL)
@@ -458,23 +478,11 @@ suit_copy(struct suit_act *a)
 	if ((e = unreferenced(a, a->slot)) != MST_OK ||
 	    (e = pf->info(pf->ctx, source->handle, &info)) != MST_OK)
 		return e;
-	if (info.state == MST_SUIT_HOLDS_NOTHING)
-		return MST_E_SUIT_SOURCE;
-	memset(&st, 0, sizeof st);
-	st.a = a;
-	if ((e = open_store(&st, source, &offset)) != MST_OK)
-		return e;
-	len = source_len(a, source, &info, &st);
-	e = len == 0 && info.state == MST_SUIT_HOLDS_UNSIZED ? MST_E_SUIT_SOURCE
-	                                                     : copy_blocks(&st, source, len);
-	e = close_store(&st, e);
-	/* the tag vouches for the whole ciphertext, too */
-	if (e == MST_OK && st.decrypt.stage == MST_SUIT_DECRYPT_AUTHENTIC)
-		source->flags |= SUIT_CHECKED;
-	return e;
+	return info.state == MST_SUIT_HOLDS_NOTHING ? MST_E_SUIT_SOURCE
+	                                            : copy_from(a, source, &info);
 }
 
-static mst_err
+__attribute__((noinline)) static mst_err
 store_bytes(struct suit_act *a, mst_span bytes, bool proves)
 {
 	struct store st;
@@ -525,7 +533,7 @@ fetch_blocks(struct store *st)
 	return e;
 }
 
-static mst_err
+__attribute__((noinline)) static mst_err
 fetch_stream(struct suit_act *a, mst_span uri)
 {
 	const struct mst_suit_platform *pf = a->s->platform;

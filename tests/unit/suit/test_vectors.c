@@ -553,6 +553,30 @@ prefixes(void **state)
 	}
 }
 
+/* Nothing that is not authentic may choose how deep the stack grows. */
+static void
+nested_without_end(void **state)
+{
+	static const struct {
+		uint8_t byte;
+		const char *what;
+	} nests[] = { { 0xa1, "maps in keys" }, { 0x81, "arrays" }, { 0xc1, "tags" },
+		{ 0x82, "wide arrays" }, { 0xa2, "wide maps" } };
+	static uint8_t deep[60000];
+	struct mst_suit_envelope e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof nests / sizeof nests[0]; i++) {
+		memset(deep, nests[i].byte, sizeof deep);
+		deep[0] = 0xa1;
+		assert_int_not_equal(
+		    mst_suit_envelope_parse(mst_span_of(deep, sizeof deep), &e), MST_OK);
+		deep[1] = 0x02; /* as a value */
+		assert_int_not_equal(
+		    mst_suit_envelope_parse(mst_span_of(deep, sizeof deep), &e), MST_OK);
+	}
+}
+
 int
 main(void)
 {
@@ -583,6 +607,7 @@ main(void)
 		{ "SUIT-15.8 vector fe-aes-kw with another payload", fe_copy_forged, setup, NULL,
 		    NULL },
 		{ "SUIT-14.3 vector fe-es-ecdh-dependency", fe_dependency, setup, NULL, NULL },
+		{ "SUIT-21.3 nested without end", nested_without_end, NULL, NULL, NULL },
 		{ "SUIT-1.3 every strict prefix of five vectors", prefixes, setup, NULL, NULL },
 	};
 
