@@ -6,7 +6,7 @@
 #include "host/arena.h"
 #include "host/suit_words.h"
 
-#define SUIT_PAYLOAD_BYTES (48u << 20) /* of a file that a description names */
+#define SUIT_PAYLOAD_BYTES (1u << 30) /* of a file that a description names */
 
 /* How names of a description become numbers. */
 struct suit_values {
