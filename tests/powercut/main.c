@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * powercut [--schedules N] [--seed N]: at least N schedules; prints how many and
- * the seconds. --replay WORDS: one schedule again, with every
- * operation printed; the words are those of a report.
+ * powercut [--schedules N] [--seed N]: at least N schedules; prints how many
+ * and the seconds. --replay WORDS: one schedule again, with every operation
+ * printed; the words are those of a report.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -211,7 +211,7 @@ nor_write(void *ctx, uint64_t at, mst_span bytes)
 
 	if (!n->powered)
 		return MST_E_SLOT_FLASH;
-	if (at > size_of(n) || bytes.len == 0 || bytes.len > size - at % size || at % g != 0 ||
+	if (at >= size_of(n) || bytes.len == 0 || bytes.len > size - at % size || at % g != 0 ||
 	    bytes.len % g != 0) {
 		n->breaches++;
 		return MST_E_SLOT_FLASH;
