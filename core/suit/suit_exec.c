@@ -23,8 +23,18 @@ struct step {
 	bool soft;
 };
 
+/* sequence: the array's head, within m's envelope. */
 static enum suit_outcome run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m,
-    mst_span sequence, uint8_t place, enum suit_kind kind);
+    const uint8_t *sequence, uint8_t place, enum suit_kind kind);
+
+/* From here to the end of the manifest's bytes. */
+static mst_span
+rest_of(const struct mst_suit_manifest *m, const uint8_t *at)
+{
+	const mst_span *b = &m->envelope.bytes;
+
+	return mst_span_of(at, b->len - (size_t)(at - b->ptr));
+}
 
 /* The n-th place of a selection; false after the last. In list order (M 6.5). */
 static bool
@@ -138,15 +148,6 @@ note(struct mst_suit *s, const struct mst_suit_manifest *m, const struct step *t
 	return e == MST_OK ? outcome : refused(&a, e, outcome);
 }
 
-/* From here to the end of the manifest's bytes. */
-static mst_span
-rest_of(const struct mst_suit_manifest *m, const uint8_t *at)
-{
-	const mst_span *b = &m->envelope.bytes;
-
-	return mst_span_of(at, b->len - (size_t)(at - b->ptr));
-}
-
 #ifndef MUSTER_SUIT_BOOT
 /* The item that stands here. */
 static mst_span
@@ -231,16 +232,14 @@ try_each(struct mst_suit *s, const struct mst_suit_manifest *m, const struct ste
 	size_t n = (size_t)suit_value_arg(t->argument);
 	const uint8_t *at = suit_value_content(t->argument);
 	enum suit_outcome o;
-	mst_span sequence;
 
 	if (!step_allowed(s))
 		return note(s, m, t, MST_E_SUIT_STEPS, SUIT_ABORTED);
 	for (; n > 0; n--) {
 		if (suit_value_major(at) != MAJOR_BYTES) /* null */
 			return note(s, m, t, MST_OK, SUIT_OK);
-		sequence = suit_value_string(at);
-		at = sequence.ptr + sequence.len;
-		o = run_sequence(s, m, sequence, place, SUIT_TRY);
+		o = run_sequence(s, m, suit_value_content(at), place, SUIT_TRY);
+		at = suit_value_content(at) + (size_t)suit_value_arg(at);
 		if (o == SUIT_OK)
 			return note(s, m, t, MST_OK, o);
 		if (o == SUIT_ABORTED)
@@ -260,7 +259,7 @@ run_nested(
 
 	if (!step_allowed(s))
 		return note(s, m, t, MST_E_SUIT_STEPS, SUIT_ABORTED);
-	o = run_sequence(s, m, suit_value_string(t->argument), place, SUIT_RUN);
+	o = run_sequence(s, m, suit_value_content(t->argument), place, SUIT_RUN);
 	if (o == SUIT_FAILED)
 		return t->soft ? SUIT_SOFT : SUIT_FAILED;
 	if (o == SUIT_SOFT) { /* M 8.4.8.14: it simply halts */
@@ -426,7 +425,7 @@ run_command(struct mst_suit *s, const struct mst_suit_manifest *m, struct step *
 }
 
 static enum suit_outcome
-run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, mst_span sequence,
+run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, const uint8_t *sequence,
     uint8_t place, enum suit_kind kind)
 {
 	/* M 8.4.8.14: soft in try-each, not in run-sequence, and not inherited */
@@ -435,7 +434,7 @@ run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, mst_span seq
 	struct suit_cur c;
 	size_t n;
 
-	suit_cur_init(&c, sequence);
+	suit_cur_init(&c, rest_of(m, sequence));
 	for (n = suit_count(&c, MAJOR_ARRAY); n > 0 && o == SUIT_OK; n -= 2) {
 		t.code = c.at;
 		t.command = suit_command_find(suit_int(&c));
@@ -448,14 +447,15 @@ run_sequence(struct mst_suit *s, const struct mst_suit_manifest *m, mst_span seq
 }
 
 static mst_err
-run_top(struct mst_suit *s, const struct mst_suit_manifest *m, int32_t section, mst_span sequence)
+run_top(
+    struct mst_suit *s, const struct mst_suit_manifest *m, int32_t section, const uint8_t *sequence)
 {
 	int32_t section_before = s->section;
 	const uint8_t *at_before = s->section_at;
 	enum suit_outcome o;
 
 	s->section = section;
-	s->section_at = sequence.ptr;
+	s->section_at = sequence;
 	o = run_sequence(s, m, sequence, 0, SUIT_TOP);
 	s->section = section_before;
 	s->section_at = at_before;
@@ -474,8 +474,8 @@ suit_section_run(struct mst_suit *s, const struct mst_suit_manifest *m, int32_t 
 	if (sequence.ptr == NULL)
 		return MST_OK;
 	if (shared.ptr != NULL) /* M 5.3.3: before each section */
-		e = run_top(s, m, MST_SUIT_COMMON, shared);
+		e = run_top(s, m, MST_SUIT_COMMON, shared.ptr);
 	if (e == MST_OK)
-		e = run_top(s, m, section, sequence);
+		e = run_top(s, m, section, sequence.ptr);
 	return e;
 }

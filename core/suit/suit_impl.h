@@ -123,7 +123,11 @@ bool suit_allowed(const struct mst_suit *s, const struct mst_suit_manifest *m, m
 
 /* ---- suit_exec.c */
 enum suit_outcome { SUIT_OK, SUIT_SOFT, SUIT_FAILED, SUIT_ABORTED };
+#ifdef MUSTER_SUIT_MCU
+#define SUIT_MEASURED 64 /* a SHA-256 and a size */
+#else
 #define SUIT_MEASURED 96
+#endif
 
 /* One command on one component. */
 struct suit_act {

@@ -59,6 +59,8 @@ suit_copy(struct suit_act *a)
 	return e;
 }
 #else
+/* Not in the frame of its caller, which holds the states of the payload. */
+#define APART __attribute__((noinline))
 #define PROOF MST_SUIT_SHA256
 #define JOURNAL_EVERY 65536
 
@@ -195,7 +197,7 @@ pin_begin(struct store *st)
 	return e;
 }
 
-static mst_err
+APART static mst_err
 pin_end(struct store *st)
 {
 	const struct mst_suit_crypto *y = st->a->s->crypto;
@@ -213,7 +215,7 @@ pin_end(struct store *st)
 }
 
 /* FE 4.3: where decryption does not tell a forgery, a digest over either text must. */
-static mst_err
+APART static mst_err
 begin_decryption(struct store *st, struct mst_suit_slot *source)
 {
 	struct suit_act *a = st->a;
@@ -261,7 +263,7 @@ drop(struct store *st)
 }
 
 /* What may come, and where; *offset as in the platform's begin. */
-static mst_err
+APART static mst_err
 open_store(struct store *st, struct mst_suit_slot *source, uint64_t *offset)
 {
 	struct suit_act *a = st->a;
@@ -420,7 +422,7 @@ source_len(const struct suit_act *a, const struct mst_suit_slot *source,
 	return target == NULL ? 0 : suit_value_arg(target);
 }
 
-static mst_err
+APART static mst_err
 copy_blocks(struct store *st, const struct mst_suit_slot *source, uint64_t len)
 {
 	const struct mst_suit_platform *pf = st->a->s->platform;
@@ -439,7 +441,7 @@ copy_blocks(struct store *st, const struct mst_suit_slot *source, uint64_t len)
 	return e == MST_OK && st->pin != NULL ? pin_end(st) : e;
 }
 
-__attribute__((noinline)) static mst_err
+APART static mst_err
 copy_from(
     struct suit_act *a, struct mst_suit_slot *source, const struct mst_suit_component_info *info)
 {
@@ -482,7 +484,7 @@ suit_copy(struct suit_act *a)
 	                                            : copy_from(a, source, &info);
 }
 
-__attribute__((noinline)) static mst_err
+APART static mst_err
 store_bytes(struct suit_act *a, mst_span bytes, bool proves)
 {
 	struct store st;
@@ -513,7 +515,7 @@ suit_write(struct suit_act *a)
 	return store_bytes(a, suit_value_string(content), true);
 }
 
-static mst_err
+APART static mst_err
 fetch_blocks(struct store *st)
 {
 	const struct mst_suit_platform *pf = st->a->s->platform;
@@ -533,7 +535,7 @@ fetch_blocks(struct store *st)
 	return e;
 }
 
-__attribute__((noinline)) static mst_err
+APART static mst_err
 fetch_stream(struct suit_act *a, mst_span uri)
 {
 	const struct mst_suit_platform *pf = a->s->platform;
