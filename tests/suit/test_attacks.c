@@ -408,6 +408,51 @@ altered_between_check_and_resume(void **state)
 	assert_int_equal(board.finalised, 0);
 }
 
+/*
+ * Cut at each block of each payload; while the device is off somebody changes
+ * any component and, in half of the cases, the source as well. Either the update
+ * is refused, or every component that is valid holds what was signed.
+ */
+static void
+resumed_under_an_adversary(void **state)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	static const char image[] = "The application, in its version two.";
+	static const char image2[] = "The radio, which has a version of its own.";
+	unsigned refused = 0, whole = 0;
+
+	(void)state;
+	for (size_t cut = 0; cut < 80; cut += 2)
+		for (size_t which = 0; which < 6; which++) {
+			struct row_outcome o;
+
+			device(&forge_three, NULL, 0);
+			board.chunk = 8;
+			board.cut = cut;
+			(void)update(&forge_three, NULL, 0);
+			board.cut = SIZE_MAX;
+			board_component(&board, names[which % 3])->bytes[cut % 36] ^= 0x20;
+			if (which >= 3)
+				board.served[which % 2].content.ptr[0] ^= 1;
+			o = update(&forge_three, NULL, 0);
+			if (o.err != MST_OK) {
+				refused++;
+				assert_int_equal(board.finalised, 0);
+				continue;
+			}
+			whole++;
+			for (size_t i = 0; i < 3; i++) {
+				struct board_component *c = board_component(&board, names[i]);
+
+				assert_true(c->valid);
+				assert_memory_equal(c->bytes, i == 1 ? image2 : image,
+				    i == 1 ? sizeof image2 - 1 : sizeof image - 1);
+			}
+		}
+	print_message("resumed: %u refused, %u whole\n", refused, whole);
+	assert_true(refused > 0 && whole > 0);
+}
+
 /* What is already there of an interrupted payload may have been altered, too. */
 static void
 altered_partial_payload(void **state)
@@ -738,6 +783,7 @@ main(void)
 		T("SUIT-TUF key compromise", key_compromise),
 		T("SUIT-13.4 resumed with another manifest", resumed_with_another_manifest),
 		T("SUIT-13.4 altered between check and resume", altered_between_check_and_resume),
+		T("SUIT-13.4 resumed under an adversary", resumed_under_an_adversary),
 		T("SUIT-13.6 a partial payload that was altered", altered_partial_payload),
 		T("SUIT-13.4 a refused manifest leaves the journal alone",
 		    refused_manifest_keeps_the_journal),
