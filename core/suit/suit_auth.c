@@ -2,6 +2,7 @@
 /* Authentication (sheet 3) and the sequence number (sheet 13), before anything is parsed. */
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/suit/suit_impl.h"
 
 mst_err
@@ -138,6 +139,7 @@ mst_suit_check(
 {
 	mst_err e;
 
+	MST_ASSERT(s->block.cap >= MST_SUIT_BLOCK_MIN && s->rules != NULL && s->keys != NULL);
 	memset(&s->refusal, 0, sizeof s->refusal);
 	memset(s->slot, 0, sizeof s->slot);
 	s->slots = 0;
