@@ -364,6 +364,8 @@ read_update(struct reader *r, cfg_t *c)
 		fail(r, c, MST_E_CONFIG_MISSING, "update: slots are two, for A and for B");
 	for (unsigned i = 0; i < 2 && i < cfg_size(c, "slots"); i++)
 		u->slot[i] = resolve(r, copy_of(r, cfg_getnstr(c, "slots", i)));
+	if (u->slot[0] != NULL && u->slot[1] != NULL && strcmp(u->slot[0], u->slot[1]) == 0)
+		fail(r, c, MST_E_CONFIG_VALUE, "update: slots are two different places");
 	u->slot_size = cfg_getint(c, "slot_size");
 	u->component = read_component(r, c, NULL);
 	u->staging = read_component(r, c, "encrypted");
@@ -383,6 +385,9 @@ read_update(struct reader *r, cfg_t *c)
 	u->health_time = (int)cfg_getint(c, "health_time");
 	u->restart = path_or_none(r, c, "restart");
 	u->link = path_or_none(r, c, "link");
+	for (unsigned i = 0; i < 2; i++) /* the link replaces what has its name */
+		if (u->link != NULL && u->slot[i] != NULL && strcmp(u->link, u->slot[i]) == 0)
+			fail(r, c, MST_E_CONFIG_VALUE, "update: link is none of the slots");
 	u->tries = (int)cfg_getint(c, "tries");
 	u->poll = (int)cfg_getint(c, "poll");
 	u->report = text_or_none(r, c, "report");

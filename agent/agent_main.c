@@ -19,6 +19,8 @@
 #include "host/log.h"
 #include "host/notify.h"
 
+#define LOCK_SECONDS 60
+
 static const char usage[] =
     "Usage: muster-agent --config FILE [--once] [--timeout SECONDS]\n"
     "       muster-agent --config FILE status [--json]\n"
@@ -271,7 +273,7 @@ print_verdict(mst_err e, const struct mst_suit_refusal *r, const char *what)
 }
 
 static int
-look(const struct agent_config *cfg, struct update *u, const struct options *o)
+look(struct update *u, const struct options *o, bool *restart)
 {
 	enum update_found found = UPDATE_NOTHING_NEW;
 	mst_err e = update_look(u, o->words[0], o->again ? UPDATE_AGAIN : UPDATE_ONCE_ONLY, &found);
@@ -283,21 +285,19 @@ look(const struct agent_config *cfg, struct update *u, const struct options *o)
 		return fail(e, update_why(), code_of(e));
 	if (!o->json)
 		puts(what);
-	if (found == UPDATE_INSTALLED)
-		update_restart(cfg);
+	*restart = found == UPDATE_INSTALLED;
 	return AGENT_OK;
 }
 
 static int
-settle(const struct agent_config *cfg, struct update *u)
+settle(struct update *u, bool *restart)
 {
 	enum update_settled how;
 	mst_err e = update_settle(u, &how);
 
 	if (e != MST_OK)
 		return fail(e, update_why(), code_of(e));
-	if (how == UPDATE_REVERTED)
-		update_restart(cfg);
+	*restart = how == UPDATE_REVERTED;
 	return AGENT_OK;
 }
 
@@ -319,22 +319,39 @@ boot(const struct agent_config *cfg, struct update *u, const struct options *o)
 	return AGENT_OK;
 }
 
+/*
+ * A look ends where another one is under way. Whoever judges a trial waits for
+ * it instead: an image that is well must not end because somebody looked.
+ */
+static mst_err
+open_patiently(const struct agent_config *cfg, int seconds, struct update **u)
+{
+	const struct timespec nap = { .tv_nsec = 100000000 };
+	mst_err e;
+
+	for (int i = 0; (e = update_open(cfg, u)) == MST_E_CONFLICT && i < seconds * 10; i++)
+		(void)nanosleep(&nap, NULL);
+	return e;
+}
+
 static int
 update(const struct agent_config *cfg, const struct options *o)
 {
 	const char *c = o->command, *w = o->words[0];
 	struct update *u = NULL;
-	mst_err e = update_open(cfg, &u);
+	mst_err e = open_patiently(cfg, strcmp(c, "update") == 0 ? 0 : LOCK_SECONDS, &u);
 	int code = AGENT_OK;
+	bool restart = false;
 
+	signal(SIGPIPE, SIG_IGN);
 	if (e != MST_OK)
 		return fail(e, update_why(), code_of(e));
 	if (strcmp(c, "update") == 0)
-		code = look(cfg, u, o);
+		code = look(u, o, &restart);
 	else if (strcmp(c, "boot") == 0)
 		code = boot(cfg, u, o);
 	else if (strcmp(c, "settle") == 0)
-		code = settle(cfg, u);
+		code = settle(u, &restart);
 	else if (strcmp(c, "confirm") == 0)
 		e = update_confirm(u);
 	else if (strcmp(c, "revert") == 0)
@@ -346,6 +363,9 @@ update(const struct agent_config *cfg, const struct options *o)
 	if (e != MST_OK)
 		code = fail(e, update_why(), code_of(e));
 	update_close(u);
+	/* what is run asks this program in turn: the lock is free by now */
+	if (restart)
+		update_restart(cfg);
 	return code;
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/update_room.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,8 +79,11 @@ read_factory(struct update *u)
 		return update_fail(e, "%s: %s", c->anchors, file_why());
 	if ((e = anchors_new(pem, MST_NONE, &u->manufacturer)) != MST_OK)
 		return update_fail(e, "%s: no certificate in PEM", c->anchors);
-	if ((e = key_open(u->cfg->idevid_key, &u->idevid_key)) != MST_OK)
-		return update_fail(e, "idevid_key: %s", key_why());
+	/* it decrypts, which no boot needs: a token that is away must not keep an image from it */
+	if ((u->no_device = key_open(u->cfg->idevid_key, &u->idevid_key)) != MST_OK) {
+		u->idevid_key = NULL;
+		log_line(LOG_WARNING_, "idevid_key: %s", key_why());
+	}
 	u->factory = arena_alloc(u->life, AGENT_FACTORY_KEYS_MAX * sizeof *u->factory);
 	if (u->factory == NULL)
 		return update_fail(MST_E_NOMEM, "out of memory");
@@ -120,6 +127,22 @@ read_site(struct update *u)
 	return (e = take_site(u)) == MST_OK ? e : update_fail(e, "the site's anchors");
 }
 
+/* What is damaged of the site's costs updates; the image that runs needs none of it. */
+static void
+read_device(struct update *u)
+{
+	mst_err e = read_site(u);
+
+	if (e == MST_OK)
+		return;
+	log_line(LOG_WARNING_, "%s", why);
+	agent_record_wipe(&u->record);
+	u->record = (struct agent_record){ 0 };
+	anchors_free(u->site);
+	u->site = NULL;
+	u->no_device = e;
+}
+
 static struct mst_clock
 clock_of(const struct agent_config *cfg)
 {
@@ -158,7 +181,7 @@ update_open(const struct agent_config *cfg, struct update **out)
 	                (uint64_t)c->slot_size)) != MST_OK) {
 		update_fail(e, "%s", update_slots_why());
 	} else if ((e = read_factory(u)) == MST_OK) {
-		e = read_site(u);
+		read_device(u);
 	}
 	if (e != MST_OK) {
 		update_close(u);
@@ -218,11 +241,12 @@ image_of(const struct update *u, struct mst_slot_image *image)
 
 	if (e != MST_OK)
 		return e;
+	if (claim.digest.len < MST_SLOT_DIGEST)
+		return MST_E_SUIT_DIGEST_LENGTH;
 	*image = (struct mst_slot_image){ .number = u->manifest.sequence_number };
 	memcpy(image->digest, claim.digest.ptr, MST_SLOT_DIGEST);
-	return update_identity(
-	    u->manifest.component_id.ptr != NULL ? u->manifest.component_id : u->rules.domain,
-	    image);
+	/* one pair of slots, one counter: no manifest-component-id chooses a fresh one */
+	return update_identity(u->rules.domain, image);
 }
 
 mst_err
@@ -317,27 +341,40 @@ update_format(struct update *u, unsigned slot, const char *envelope_path)
 
 /* ---- commands of the device ---- */
 
-/* Exit code of a command, or -1; seconds: how long it may take. */
-static int
-run_command(const char *path, const char *argument, int seconds)
+/*
+ * Between fork and exec nothing but what is async-signal-safe. It has a group
+ * of its own, so that whatever it started ends with it; standard output is this
+ * program's answer and nobody else's.
+ */
+static void
+become(const char *path, const char *argument)
+{
+	(void)setpgid(0, 0);
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+		execl(path, path, argument, (char *)NULL);
+	_exit(127);
+}
+
+int
+update_run(const char *path, const char *argument, int seconds)
 {
 	int64_t end = clock_mono() + seconds;
 	pid_t child = fork();
 	int status;
 
-	if (child == 0) {
-		execl(path, path, argument, (char *)NULL);
-		_exit(127);
-	}
+	if (child == 0)
+		become(path, argument);
 	while (child > 0) {
 		pid_t done = waitpid(child, &status, WNOHANG);
 		const struct timespec nap = { 0, 50000000 };
 
 		if (done == child)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		if (done < 0)
+		if (done < 0 && errno != EINTR)
 			return -1;
 		if (clock_mono() >= end) {
+			(void)kill(-child, SIGKILL);
 			(void)kill(child, SIGKILL);
 			(void)waitpid(child, &status, 0);
 			return -1;
@@ -352,7 +389,7 @@ update_restart(const struct agent_config *cfg)
 {
 	if (cfg->update.restart == NULL)
 		log_line(LOG_INFO_, "restart this device: the next boot has another image");
-	else if (run_command(cfg->update.restart, NULL, 60) != 0)
+	else if (update_run(cfg->update.restart, NULL, 60) != 0)
 		log_line(LOG_ERROR_, "%s failed", cfg->update.restart);
 }
 
@@ -369,18 +406,42 @@ tell(const struct update *u, mst_err e, const char *detail)
 	log_decision(&d);
 }
 
+/* Of the name, too: what was booted by a link must not be another one after a cut. */
+static void
+sync_folder(struct arena *a, const char *path)
+{
+	char *copy = arena_str(a, mst_span_str(path));
+	int fd = copy == NULL ? -1 : open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) != 0)
+		log_line(LOG_WARNING_, "the folder of %s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 /* A link is replaced, never edited: it leads to one of the slots at any time. */
 static mst_err
 link_to(const struct update *u, unsigned slot)
 {
 	const struct agent_update *c = &u->cfg->update;
 	const char *next = arena_printf(u->life, "%s.new", c->link);
+	char there[PATH_MAX];
+	ssize_t n = readlink(c->link, there, sizeof there);
 
 	if (next == NULL)
 		return MST_E_NOMEM;
-	(void)unlink(next);
-	if (symlink(c->slot[slot], next) != 0 || rename(next, c->link) != 0)
+	/* a full disk is no reason not to boot what is linked already */
+	if (n >= 0 && mst_span_eq(mst_span_of(there, (size_t)n), mst_span_str(c->slot[slot])))
+		return MST_OK;
+	if (unlink(next) != 0 && errno != ENOENT)
 		return MST_E_IO;
+	if (symlink(c->slot[slot], next) != 0)
+		return MST_E_IO;
+	if (rename(next, c->link) != 0) {
+		(void)unlink(next);
+		return MST_E_IO;
+	}
+	sync_folder(u->life, c->link);
 	return MST_OK;
 }
 
@@ -394,9 +455,14 @@ update_boot(struct update *u, struct mst_boot *out)
 		tell(u, e, "no slot has an image that verifies");
 		return update_fail(e, "no slot has an image that verifies");
 	}
-	if ((e = update_running_set(&u->slots, out->slot)) != MST_OK ||
-	    (u->cfg->update.link != NULL && (e = link_to(u, out->slot)) != MST_OK))
-		return update_fail(e, "the slot to boot could not be noted");
+	/*
+	 * Noted for settle and for the next install; where it cannot be, no trial
+	 * is confirmed, which is safe, and that is no reason to boot nothing.
+	 */
+	if (update_running_set(&u->slots, out->slot) != MST_OK)
+		log_line(LOG_ERROR_, "%s", update_slots_why());
+	if (u->cfg->update.link != NULL && (e = link_to(u, out->slot)) != MST_OK)
+		return update_fail(e, "%s does not lead to the slot to boot", u->cfg->update.link);
 	tell(u, MST_OK,
 	    arena_printf(u->life, "boot slot %c, %s, number %llu", "ab"[out->slot],
 	        kinds[out->kind], (unsigned long long)out -> image.number));
@@ -445,7 +511,7 @@ update_settle(struct update *u, enum update_settled *how)
 	if (u->slots.record.boot.state != MST_SLOT_TRIAL || c->health == NULL ||
 	    update_running(&u->slots) != u->slots.record.boot.trial)
 		return MST_OK;
-	if (run_command(c->health, NULL, c->health_time) == 0 && update_confirm(u) == MST_OK) {
+	if (update_run(c->health, NULL, c->health_time) == 0 && update_confirm(u) == MST_OK) {
 		*how = UPDATE_CONFIRMED;
 		return MST_OK;
 	}

@@ -22,9 +22,10 @@ struct update;
 
 /*
  * Locks the updater's folder (state/update), opens slots and record, and reads
- * the factory's keys and the site's certificate, which may be absent: then
- * only update_boot works. cfg is borrowed. MST_E_CONFLICT: another process
- * updates. MST_E_USAGE: the configuration has no section "update".
+ * the factory's keys and the site's certificate. Where that is absent or
+ * damaged, or one slot is out of order, update_boot works and update_look says why not. cfg is
+ * borrowed. MST_E_CONFLICT: another process updates. MST_E_USAGE: the configuration has no section
+ * "update".
  */
 MST_MUST_USE mst_err update_open(const struct agent_config *cfg, struct update **out);
 void update_close(struct update *u); /* NULL allowed */
@@ -68,7 +69,7 @@ enum update_settled {
 /*
  * An image on trial, and this program runs from it: run the health check and
  * confirm or revert. Without a health check it is left on trial (MST_OK,
- * QUIET) until update_confirm(), for health_time at most.
+ * QUIET) until update_confirm(); the next boot without one reverts.
  */
 MST_MUST_USE mst_err update_settle(struct update *u, enum update_settled *how);
 MST_MUST_USE mst_err update_confirm(struct update *u);

@@ -3,15 +3,15 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
+#include "agent/update_room.h"
 #include "host/log.h"
 
 #define IMAGE 0 /* handles */
 #define STAGING 1
+#define AUTHORIZE_SECONDS 3600 /* a person may be asked; for ever is too long */
 
 mst_err
 update_identity(mst_span identity, struct mst_slot_image *image)
@@ -223,18 +223,12 @@ authorized(void *ctx, mst_suit_handle c, int64_t priority)
 {
 	const struct update_device *d = ctx;
 	char number[24];
-	int status = -1;
-	pid_t child;
 
 	(void)c;
 	snprintf(number, sizeof number, "%lld", (long long)priority);
-	if ((child = fork()) == 0) {
-		execl(d->model->authorize, d->model->authorize, number, (char *)NULL);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return MST_E_IO;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? MST_OK : MST_E_SUIT_NOT_AUTHORIZED;
+	return update_run(d->model->authorize, number, AUTHORIZE_SECONDS) == 0
+	           ? MST_OK
+	           : MST_E_SUIT_NOT_AUTHORIZED;
 }
 
 /* ---- what survives ---- */
@@ -251,7 +245,13 @@ record_read(void *ctx, mst_span id, struct mst_suit_record *out)
 	*out = (struct mst_suit_record){ .known = false };
 	if (d->client == NULL)
 		return MST_OK; /* judging */
-	if ((e = update_identity(id, &of)) != MST_OK ||
+	/*
+	 * Roots alone have numbers, and what they install into is one pair of
+	 * slots: by its own manifest-component-id an older image would find a
+	 * counter that never moved (suit-manifest 8.4.2).
+	 */
+	(void)id;
+	if ((e = update_identity(d->model->component, &of)) != MST_OK ||
 	    (e = mst_slots_number_get(
 	         &d->slots->record, mst_span_of(of.id, of.id_len), &number, digest)) != MST_OK)
 		return e;

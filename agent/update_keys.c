@@ -2,6 +2,7 @@
 #include "agent/update_keys.h"
 
 #include <openssl/evp.h>
+#include <openssl/x509v3.h>
 
 #include "muster/cbor.h"
 
@@ -149,7 +150,8 @@ on_signer(struct making *m, mst_span kid, mst_span x5chain)
 		if (row.alg == 0)
 			e = MST_E_UPDATE_SIGNER;
 		/* one key, one purpose: who may sign certificates or enrol may not sign images */
-		else if (!cert_has_eku(leaf, CERT_OID_CODE_SIGNING))
+		else if (!cert_has_eku(leaf, CERT_OID_CODE_SIGNING) ||
+		         (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
 			e = MST_E_UPDATE_SIGNER_USE;
 		else
 			e = authority_of(m, leaf, list, &row.authority);
@@ -160,7 +162,12 @@ on_signer(struct making *m, mst_span kid, mst_span x5chain)
 		m->why = e;
 }
 
-/* kid and x5chain of a layer's headers; what is malformed the processor refuses by name. */
+/*
+ * kid, and where the header is protected x5chain; what is malformed the
+ * processor refuses by name. A chain that no signature covers is not looked at:
+ * whoever carries the envelope could put another certificate of the same key
+ * there, one of the other authority or an older one (RFC 9360 2).
+ */
 static void
 header_read(struct mst_cbor_reader *r, mst_span *kid, mst_span *x5chain)
 {
@@ -174,7 +181,7 @@ header_read(struct mst_cbor_reader *r, mst_span *kid, mst_span *x5chain)
 			mst_cbor_skip(r);
 		if (label == LABEL_KID && mst_cbor_peek(r) == MST_CBOR_BYTES)
 			*kid = mst_cbor_bytes(r);
-		else if (label == LABEL_X5CHAIN)
+		else if (label == LABEL_X5CHAIN && x5chain != NULL)
 			*x5chain = mst_cbor_raw(r);
 		else
 			mst_cbor_skip(r);
@@ -192,7 +199,7 @@ layer_read(struct making *m, struct mst_cbor_reader *r, bool is_signer)
 		mst_cbor_init(&inner, protected_header);
 		header_read(&inner, &kid, &x5chain);
 	}
-	header_read(r, &kid, &x5chain);
+	header_read(r, &kid, NULL);
 	if (is_signer && r->err == MST_OK && x5chain.ptr != NULL)
 		on_signer(m, kid, x5chain);
 }

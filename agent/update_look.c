@@ -7,10 +7,24 @@
 #include "agent/update_room.h"
 #include "host/log.h"
 
-static mst_err
-fetch_whole(const struct update_client *client, struct arena *a, const char *uri, mst_span *bytes)
+#define FIRST (128 * 1024) /* bytes: most envelopes are smaller */
+
+/* A manifest, and as payload within it no more than a slot takes. Nobody has vouched for it yet. */
+static size_t
+envelope_max(const struct update *u)
 {
-	struct mst_buf all = arena_buf(a, 128 * 1024), more;
+	uint64_t a = u->slots.capacity[0], b = u->slots.capacity[1], slot = a > b ? a : b;
+
+	slot += MST_SUIT_ENVELOPE_MAX + MST_SUIT_TAG_LEN;
+	return slot < UPDATE_ENVELOPE ? (size_t)slot : UPDATE_ENVELOPE;
+}
+
+static mst_err
+fetch_whole(const struct update_client *client, struct arena *a, const char *uri, size_t limit,
+    mst_span *bytes)
+{
+	/* one byte of room behind the limit: whether it ends there shows when nothing comes */
+	struct mst_buf all = arena_buf(a, limit < FIRST ? limit + 1 : FIRST), more;
 	struct update_source *source = NULL;
 	uint64_t offset = 0;
 	size_t before;
@@ -24,9 +38,13 @@ fetch_whole(const struct update_client *client, struct arena *a, const char *uri
 			break;
 		if (all.len < all.cap)
 			continue;
-		more = arena_buf(a, all.cap * 4);
-		if (all.cap >= UPDATE_ENVELOPE || more.cap == 0)
-			e = all.cap >= UPDATE_ENVELOPE ? MST_E_SUIT_ENVELOPE_SIZE : MST_E_NOMEM;
+		if (all.len > limit) {
+			e = MST_E_SUIT_ENVELOPE_SIZE;
+			break;
+		}
+		more = arena_buf(a, limit / 4 < all.cap ? limit + 1 : all.cap * 4);
+		if (more.cap == 0)
+			e = MST_E_NOMEM;
 		else if ((e = mst_buf_put(&more, mst_buf_span(&all))) == MST_OK)
 			all = more;
 	}
@@ -154,6 +172,9 @@ update_look(struct update *u, const char *uri, enum update_again again, enum upd
 	*found = UPDATE_NOTHING_NEW;
 	if (uri == NULL)
 		uri = u->cfg->update.manifest;
+	u->uri = uri;
+	if (u->no_device != MST_OK)
+		return update_fail(u->no_device, "the identity of this device cannot be read");
 	if (u->record.cert == NULL)
 		return update_fail(MST_E_UPDATE_NO_DEVICE, "not enrolled");
 	if (u->slots.record.health != MST_OK)
@@ -163,7 +184,7 @@ update_look(struct update *u, const char *uri, enum update_again again, enum upd
 		return MST_OK;
 	if ((a = arena_new(0)) == NULL)
 		return update_fail(MST_E_NOMEM, "out of memory");
-	e = fetch_whole(&client, a, uri, &bytes);
+	e = fetch_whole(&client, a, uri, envelope_max(u), &bytes);
 	if (e == MST_OK && is_known(u, bytes, again)) {
 		arena_free(a);
 		return MST_OK;

@@ -45,7 +45,7 @@ make(struct update_report *r, struct arena *a, const struct mst_suit_refusal *re
     mst_err result, mst_span *signed_report)
 {
 	const struct mst_suit_report_content content = { .envelope = &r->u->envelope,
-		.reference_uri = mst_span_str(r->u->cfg->update.manifest),
+		.reference_uri = mst_span_str(r->u->uri),
 		.collector = &r->collector,
 		.result = result,
 		.refusal = result == MST_OK ? NULL : refusal };

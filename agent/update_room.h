@@ -28,8 +28,10 @@ struct update {
 	struct agent_record record; /* .cert NULL: not enrolled */
 	STACK_OF(X509) *between; /* of the LDevID's chain */
 	struct mst_clock clock;
+	mst_err no_device; /* why it can boot, and look for nothing; MST_OK: it can */
 
 	/* The manifest under way. */
+	const char *uri; /* where it came from */
 	struct mst_suit suit;
 	struct mst_suit_rules rules;
 	struct mst_suit_keys keys;
@@ -42,6 +44,13 @@ struct update {
 
 /* Why a call failed: printf words. Returns e. */
 mst_err update_fail(mst_err e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Exit code of a command of this device, or -1: it could not be run, died of a
+ * signal, or was not done after so many seconds (then it and its children are
+ * killed). argument NULL: none.
+ */
+int update_run(const char *path, const char *argument, int seconds);
 
 enum update_view { UPDATE_INSTALLS, UPDATE_JUDGES };
 /*

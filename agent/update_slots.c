@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/file.h"
+#include "host/log.h"
 
 #define SECTOR 4096
 #define SECTORS 4
@@ -104,21 +105,42 @@ flash_erase(void *ctx, uint32_t sector)
 	    (void *)(uintptr_t)s, (uint64_t)sector * SECTOR, mst_span_of(blank, sizeof blank));
 }
 
-/* A new record is erased flash, durably, before anything is believed of it. */
+/*
+ * Read and write. Where the file system lets nobody write (errors=remount-ro)
+ * what lies there can still be booted; whatever writes is refused when it does.
+ */
+static int
+open_place(const char *path, int flags)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
+
+	return fd >= 0 || errno != EROFS ? fd : open(path, O_RDONLY | O_CLOEXEC | flags, 0600);
+}
+
+/*
+ * A new record is erased flash, durably and with its name, before anything is
+ * believed of it: a record that a cut took away is the end of all updates.
+ */
 static mst_err
 record_make(struct update_slots *s, const char *path)
 {
 	struct stat st;
-	uint8_t blank[SECTOR];
+	uint8_t blank[SECTOR * SECTORS];
 	mst_err e = MST_OK;
 
 	memset(blank, 0xff, sizeof blank);
-	if ((s->record_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0 ||
-	    fstat(s->record_fd, &st) != 0)
+	if (lstat(path, &st) != 0 && errno == ENOENT &&
+	    (e = file_write_new(path, mst_span_of(blank, sizeof blank), 0600)) != MST_OK) {
+		snprintf(why, sizeof why, "%s", file_why());
+		return e;
+	}
+	if ((s->record_fd = open_place(path, O_NOFOLLOW)) < 0 || fstat(s->record_fd, &st) != 0)
 		return fail(MST_E_IO, "open", path);
+	if (st.st_size >= (off_t)sizeof blank)
+		return MST_OK;
 	for (uint64_t at = (uint64_t)st.st_size / SECTOR * SECTOR;
 	     e == MST_OK && at < (uint64_t)SECTOR * SECTORS; at += SECTOR)
-		e = write_all(s->record_fd, at, mst_span_of(blank, sizeof blank));
+		e = write_all(s->record_fd, at, mst_span_of(blank, SECTOR));
 	return e == MST_OK ? sync_file(s->record_fd) : e;
 }
 
@@ -128,8 +150,7 @@ slot_make(struct update_slots *s, unsigned i, const char *path, uint64_t size)
 	struct stat st;
 	uint64_t bytes;
 
-	if ((s->fd[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0 ||
-	    fstat(s->fd[i], &st) != 0)
+	if ((s->fd[i] = open_place(path, O_CREAT)) < 0 || fstat(s->fd[i], &st) != 0)
 		return fail(MST_E_IO, "open", path);
 	if (S_ISBLK(st.st_mode)) {
 		if (ioctl(s->fd[i], BLKGETSIZE64, &bytes) != 0)
@@ -143,6 +164,40 @@ slot_make(struct update_slots *s, unsigned i, const char *path, uint64_t size)
 	return MST_OK;
 }
 
+/* One place under two names is one slot: installing would overwrite what runs. */
+static mst_err
+slots_differ(const struct update_slots *s)
+{
+	struct stat a, b;
+
+	if (s->fd[0] < 0 || s->fd[1] < 0)
+		return MST_OK;
+	if (fstat(s->fd[0], &a) != 0 || fstat(s->fd[1], &b) != 0)
+		return fail(MST_E_IO, "stat", "slot");
+	if ((a.st_dev != b.st_dev || a.st_ino != b.st_ino) &&
+	    (!S_ISBLK(a.st_mode) || !S_ISBLK(b.st_mode) || a.st_rdev != b.st_rdev))
+		return MST_OK;
+	snprintf(why, sizeof why, "slots: both are the same place");
+	return MST_E_CONFIG_VALUE;
+}
+
+/* A slot that is out of order takes nothing with it: the other one still boots. */
+static mst_err
+slots_make(struct update_slots *s, const char *const slot[MST_SLOTS], uint64_t size)
+{
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < MST_SLOTS; i++) {
+		if (slot_make(s, i, slot[i], size) == MST_OK) {
+			good++;
+			continue;
+		}
+		s->capacity[i] = 0;
+		log_line(LOG_ERROR_, "%s", why);
+	}
+	return good == 0 ? MST_E_IO : slots_differ(s);
+}
+
 static mst_err
 staging_make(struct update_slots *s, struct arena *a, const char *folder)
 {
@@ -150,14 +205,14 @@ staging_make(struct update_slots *s, struct arena *a, const char *folder)
 
 	if (path == NULL)
 		return MST_E_NOMEM;
-	s->staging_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	s->staging_fd = open_place(path, O_CREAT | O_NOFOLLOW);
 	return s->staging_fd < 0 ? fail(MST_E_IO, "open", path) : MST_OK;
 }
 
 static mst_err
 lock(struct update_slots *s, const char *path)
 {
-	if ((s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+	if ((s->lock = open_place(path, O_CREAT | O_NOFOLLOW)) < 0)
 		return fail(MST_E_IO, "open", path);
 	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
 		return MST_OK;
@@ -192,8 +247,8 @@ update_slots_open(struct update_slots *s, struct arena *a, const char *folder,
 	}
 	if ((e = lock(s, locked)) == MST_OK)
 		e = record_make(s, record);
-	for (unsigned i = 0; e == MST_OK && i < MST_SLOTS; i++)
-		e = slot_make(s, i, slot[i], size);
+	if (e == MST_OK)
+		e = slots_make(s, slot, size);
 	if (e == MST_OK)
 		e = staging_make(s, a, folder);
 	if (e == MST_OK) {
@@ -337,7 +392,15 @@ update_running_set(const struct update_slots *s, unsigned slot)
 {
 	char path[PATH_CAP];
 
+	mst_err e;
+
 	if (slot >= MST_SLOTS || !path_of(s, "running", MST_SLOT_NONE, path))
 		return MST_E_IO;
-	return told(file_write_atomic(path, mst_span_of(slot == 0 ? "a\n" : "b\n", 2), 0600));
+	if (update_running(s) == slot)
+		return MST_OK;
+	e = told(file_write_atomic(path, mst_span_of(slot == 0 ? "a\n" : "b\n", 2), 0600));
+	/* on a full disk: nothing said is better than the wrong thing, and needs no room */
+	if (e != MST_OK && unlink(path) == 0)
+		log_line(LOG_WARNING_, "%s: which slot runs is not noted", why);
+	return e;
 }

@@ -171,12 +171,80 @@ wrong_payload_is_never_booted() {
 	image 6 90000
 	want "manifest 6" manifest 6 6
 	offer "$W/m6.suit"
+	cp "$W/depot/v6.bin" "$W/v6.good"
 	printf 'x' | dd of="$W/depot/v6.bin" bs=1 seek=50000 conv=notrunc 2>/dev/null
 	upd update --json >"$W/verdict" 2>"$W/out"
 	same "exit" 4 $?
 	same "name" MST_E_SUIT_IMAGE_MISMATCH "$(jq -r .name "$W/verdict")"
 	same "boot" "a confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
 	same "image" "image 4" "$(booted)"
+	# and what was wrong of it is not gone on with
+	sed -i '1!d' "$W/requests"
+	cp "$W/v6.good" "$W/depot/v6.bin"
+	same "the server is repaired" installed "$(upd update)"
+	want "it began anew" grep -q 'v6.bin 206 bytes=0-' "$W/requests"
+	same "boot" "b trial" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "not confirmed" "a revert" "$(slot_of '"\(.slot) \(.kind)"')"
+}
+# An older image under an identity of its own: the slots have one counter.
+another_identity_is_no_way_back() {
+	image 20 3000
+	cat >"$W/m20.conf" <<-END
+		sequence-number = 2
+		manifest-component-id = { "hex:07" }
+		component "image" { id = { "hex:00" } }
+		shared = { "override-parameters vendor-id=uuid:$(vendor_uuid vendor) class-id=uuid:$(vendor_uuid class) image-digest=file:$W/depot/v20.bin image-size=file:$W/depot/v20.bin", "vendor-identifier", "class-identifier" }
+		install = { "override-parameters uri=v20.bin", "fetch", "image-match" }
+		validate = { "image-match" }
+	END
+	want "describe" muster fw create "$W/m20.conf" --out "$W/m20.unsigned"
+	want "sign" sign "$W/m20.unsigned" "$W/m20.suit"
+	offer "$W/m20.suit"
+	refused "a lower number by another name" MST_E_SUIT_ROLLBACK
+}
+a_manifest_without_end_is_refused() {
+	head -c 3000000 /dev/zero >"$W/depot/manifest.suit"
+	: >"$W/requests"
+	refused "3 MB for a slot of 1 MB" MST_E_SUIT_ENVELOPE_SIZE
+	want "no more was fetched than a slot and a manifest take" test "$(grep -c manifest.suit "$W/requests")" -le 10
+}
+# Whatever is broken beside the slot that is confirmed: it boots.
+nothing_else_keeps_it_from_booting() {
+	local dev=$W/devices/$D at
+	at=$(slot_of .slot)
+	rm -f "$dev/state/update/running" && mkdir "$dev/state/update/running"
+	same "what runs cannot be noted" "$at" "$(slot_of .slot)"
+	rmdir "$dev/state/update/running"
+	cp -a "$dev/state" "$W/state.kept"
+	find "$dev/state" -maxdepth 2 -type f -not -path '*/update/*' -exec sh -c 'echo rubbish >"$1"' - {} \;
+	same "the site's part of the state is rubbish" "$at" "$(slot_of .slot)"
+	upd update >"$W/out" 2>&1
+	same "and updates are refused" 1 "$(($? != 0))"
+	rm -rf "$dev/state" && mv "$W/state.kept" "$dev/state"
+	mv "$dev/idevid.key" "$W/idevid.kept"
+	same "the IDevID's key is away" "$at" "$(slot_of .slot)"
+	mv "$W/idevid.kept" "$dev/idevid.key"
+	mv "$dev/slot-b.bin" "$W/slot.kept" && mkdir "$dev/slot-b.bin"
+	same "the other slot is out of order" "$at" "$(slot_of .slot)"
+	rmdir "$dev/slot-b.bin" && mv "$W/slot.kept" "$dev/slot-b.bin"
+	ln "$dev/slot-a.bin" "$dev/slot-c.bin"
+	sed 's/slot-b.bin/slot-c.bin/' "$dev/agent.conf" >"$dev/same.conf"
+	muster-agent --config "$dev/same.conf" update >"$W/out" 2>&1
+	same "one file under two names" 1 "$(grep -c 'same place' "$W/out" | sed 's/^[1-9].*/1/')"
+	rm "$dev/slot-c.bin" "$dev/same.conf"
+}
+restart_may_ask_the_agent() {
+	local dev=$W/devices/$D
+	printf '#!/bin/sh\necho noise\nmuster-agent --config "%s/restart.conf" boot --json >"%s/restarted" 2>"%s/restarted.err"\n' "$dev" "$W" "$W" >"$W/restart"
+	chmod +x "$W/restart"
+	sed "s|^update {|update {\nrestart = \"$W/restart\"|" "$dev/agent.conf" >"$dev/restart.conf"
+	image 30 5000
+	want "manifest 30" manifest 30 30
+	offer "$W/m30.suit"
+	same "its noise is not our answer" '{"accepted":true,"result":"installed"}' "$(muster-agent --config "$dev/restart.conf" update --json 2>"$W/out")"
+	same "the lock was free" trial "$(jq -r .kind "$W/restarted")"
+	same "not confirmed" revert "$(slot_of .kind)"
+	rm "$dev/restart.conf"
 }
 # sheet 13.6: what is there already is not fetched again.
 a_broken_transfer_goes_on() {
@@ -245,6 +313,10 @@ t "SUIT-13.5 a sick image reverts by itself" a_sick_image_reverts_by_itself
 t "SUIT-13.5 a trial without confirmation is over" a_trial_without_confirmation_is_over
 t "SUIT-13.1 SUIT-3 forgeries are refused by name" forgeries_are_refused
 t "SUIT-10 a wrong payload is never booted" wrong_payload_is_never_booted
+t "SUIT-13.1 another identity is no way back" another_identity_is_no_way_back
+t "SUIT-22 a manifest without end is refused" a_manifest_without_end_is_refused
+t "SUIT-13 nothing else keeps the device from booting" nothing_else_keeps_it_from_booting
+t "SUIT-13.5 a restart command may ask the agent" restart_may_ask_the_agent
 t "SUIT-13.6 a broken transfer goes on" a_broken_transfer_goes_on
 t "SUIT-13.4 a killed install goes on" a_killed_install_goes_on
 t "SUIT-15 encrypted for this device's own key" encrypted_for_this_device
