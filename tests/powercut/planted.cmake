@@ -48,7 +48,7 @@ planted(single_copy slots_log.c
 ")
 planted(last_copy_erased slots_log.c
 	"e = rebuild(s, i, (kept >> (1 - i) & 1) != 0);"
-	"e = rebuild(s, i, true);")
+	"e = rebuild(s, i, kept <= UINT32_MAX);")
 planted(journal_cleared_first slots.c
 	"	if ((c = slots_counter_find(s, image_id(image))) == MST_SLOTS_COUNTERS)"
 	"	if ((e = mst_slots_journal_clear(s)) != MST_OK)
