@@ -246,6 +246,27 @@ restart_may_ask_the_agent() {
 	same "not confirmed" revert "$(slot_of .kind)"
 	rm "$dev/restart.conf"
 }
+# Given up, and still running: the other slot is the only good one, and nothing is written there.
+reverted_and_not_restarted() {
+	local before
+	before=$(slot_of .slot)
+	{ echo "sick 31"; head -c 3000 /dev/urandom; } >"$W/depot/v31.bin"
+	want "manifest 31" manifest 31 31
+	offer "$W/m31.suit"
+	same "look" installed "$(upd update)"
+	same "boot" trial "$(slot_of .kind)"
+	upd settle >"$W/out" 2>&1
+	image 32 3000
+	want "manifest 32" manifest 32 32
+	offer "$W/m32.suit"
+	upd update --json >"$W/verdict" 2>"$W/out"
+	same "before the restart: exit" 4 $?
+	same "before the restart: name" MST_E_SLOT_STATE "$(jq -r .name "$W/verdict")"
+	same "the good one boots" "$before confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
+	same "after it: look" installed "$(upd update)"
+	same "boot" trial "$(slot_of .kind)"
+	same "not confirmed" "$before revert" "$(slot_of '"\(.slot) \(.kind)"')"
+}
 # sheet 13.6: what is there already is not fetched again.
 a_broken_transfer_goes_on() {
 	down depot KILL
@@ -304,6 +325,26 @@ expired_signer_spoils_no_image() { # its certificate's time counts when it is in
 	refused "an expired signer" MST_E_X509_EXPIRED
 }
 
+# A foreign server of RFC 7252 and 7959: manifest and image over CoAPS, the image beside the manifest.
+over_coaps() {
+	local p
+	read -r p _ < <("$BIN/tests/e2e/e2e_tool" ports 2)
+	begin coap coap-server-openssl -A 127.0.0.1 -p "$p" -d 9 -c "$W/site/registrar.pem" -j "$W/site/registrar.key" -C "$W/site/ca.pem" -R "$W/site/ca.pem"
+	image 11 20000
+	want "manifest 11" manifest 11 11
+	put() { timeout 20 coap-client-openssl -m put -B 5 -b 512 -f "$1" "coap://127.0.0.1:$p/$2" >>"$W/coap.log" 2>&1 && timeout 20 coap-client-openssl -B 5 -b 512 -o "$W/back" "coap://127.0.0.1:$p/$2" >>"$W/coap.log" 2>&1 && cmp -s "$1" "$W/back"; }
+	want "the server has the manifest" until_true 15 put "$W/m11.suit" manifest.suit
+	want "and the image" put "$W/depot/v11.bin" v11.bin
+	same "look" installed "$(upd update "coaps://127.0.0.1:$((p + 1))/manifest.suit")"
+	same "boot" trial "$(slot_of .kind)"
+	same "image" "image 11" "$(booted)"
+	want "confirm" upd confirm
+	down coap KILL
+	upd update "coaps://127.0.0.1:$((p + 1))/manifest.suit" --json >"$W/verdict" 2>"$W/out"
+	same "it is away: exit" 6 $?
+	same "it is away: name" MST_E_SUIT_INTERRUPTED "$(jq -r .name "$W/verdict")"
+}
+
 t "a world with an update server" world
 t "an update needs an identity" unenrolled_is_refused
 t "the factory's image, and its record" factory_installs_the_first
@@ -317,8 +358,14 @@ t "SUIT-13.1 another identity is no way back" another_identity_is_no_way_back
 t "SUIT-22 a manifest without end is refused" a_manifest_without_end_is_refused
 t "SUIT-13 nothing else keeps the device from booting" nothing_else_keeps_it_from_booting
 t "SUIT-13.5 a restart command may ask the agent" restart_may_ask_the_agent
+t "SUIT-13.5 given up and not restarted: the good slot is kept" reverted_and_not_restarted
 t "SUIT-13.6 a broken transfer goes on" a_broken_transfer_goes_on
 t "SUIT-13.4 a killed install goes on" a_killed_install_goes_on
 t "SUIT-15 encrypted for this device's own key" encrypted_for_this_device
 t "an expired signer installs nothing" expired_signer_spoils_no_image
+if command -v coap-server-openssl coap-client-openssl >/dev/null; then
+	t "RFC 7252 manifest and image over CoAPS, from a foreign server" over_coaps
+else
+	skip coaps "coap-server-openssl or coap-client-openssl is not here"
+fi
 finish
