@@ -142,6 +142,22 @@ install(struct update *u, struct arena *a, mst_span bytes, const struct update_c
 	return e;
 }
 
+/*
+ * A slot runs that is not the confirmed one, and that one is good: a trial was
+ * given up, and the restart is still to come. The other slot is then the only
+ * one to go back to, and installing there would make the sick image the
+ * confirmed one. (Where it does not verify, this runs as its fallback.)
+ */
+static bool
+is_given_up(struct update *u)
+{
+	unsigned running = update_running(&u->slots), active = u->slots.record.boot.active;
+	struct mst_slot_image image;
+
+	return running < MST_SLOTS && active < MST_SLOTS && running != active &&
+	       update_verify(u, active, &image) == MST_OK;
+}
+
 static void
 tell(const struct update *u, mst_err e, const char *uri)
 {
@@ -182,6 +198,9 @@ update_look(struct update *u, const char *uri, enum update_again again, enum upd
 	/* one at a time: what is staged is booted and judged first */
 	if (state == MST_SLOT_PENDING || state == MST_SLOT_TRIAL)
 		return MST_OK;
+	if (is_given_up(u))
+		return update_fail(
+		    MST_E_SLOT_STATE, "the image that runs was given up: restart first");
 	if ((a = arena_new(0)) == NULL)
 		return update_fail(MST_E_NOMEM, "out of memory");
 	e = fetch_whole(&client, a, uri, envelope_max(u), &bytes);
