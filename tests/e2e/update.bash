@@ -267,6 +267,23 @@ reverted_and_not_restarted() {
 	same "boot" trial "$(slot_of .kind)"
 	same "not confirmed" "$before revert" "$(slot_of '"\(.slot) \(.kind)"')"
 }
+# A health check that hangs is a sick image, and nothing of it is left running.
+a_health_check_ends() {
+	local dev=$W/devices/$D before
+	before=$(slot_of .slot)
+	printf '#!/bin/sh\necho $$ >"%s/hung"\nsleep 271828 &\nwait\n' "$W" >"$W/hang"
+	chmod +x "$W/hang"
+	sed "s|^\(.*health = \).*|\1\"$W/hang\"\nhealth_time = 1|" "$dev/agent.conf" >"$dev/hang.conf"
+	image 33 3000
+	want "manifest 33" manifest 33 33
+	offer "$W/m33.suit"
+	same "look" installed "$(upd update)"
+	same "boot" trial "$(slot_of .kind)"
+	want "settle" timeout 30 muster-agent --config "$dev/hang.conf" settle
+	same "its children are gone" 0 "$(ps -eo args | grep -c '^sleep 271828')"
+	same "boot" "$before confirmed" "$(slot_of '"\(.slot) \(.kind)"')"
+	rm "$dev/hang.conf"
+}
 # sheet 13.6: what is there already is not fetched again.
 a_broken_transfer_goes_on() {
 	down depot KILL
@@ -359,6 +376,7 @@ t "SUIT-22 a manifest without end is refused" a_manifest_without_end_is_refused
 t "SUIT-13 nothing else keeps the device from booting" nothing_else_keeps_it_from_booting
 t "SUIT-13.5 a restart command may ask the agent" restart_may_ask_the_agent
 t "SUIT-13.5 given up and not restarted: the good slot is kept" reverted_and_not_restarted
+t "SUIT-13.5 a health check that hangs ends" a_health_check_ends
 t "SUIT-13.6 a broken transfer goes on" a_broken_transfer_goes_on
 t "SUIT-13.4 a killed install goes on" a_killed_install_goes_on
 t "SUIT-15 encrypted for this device's own key" encrypted_for_this_device
