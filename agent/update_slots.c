@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/update_slots.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -219,6 +220,27 @@ lock(struct update_slots *s, const char *path)
 	return fail(errno == EWOULDBLOCK ? MST_E_CONFLICT : MST_E_IO, "lock", path);
 }
 
+/*
+ * What an atomic write left when it was cut (host/file.c names it ".NAME.HEX"):
+ * an envelope may have the size of a slot, and cuts come again. Under the lock
+ * nobody is writing.
+ */
+static void
+sweep(const char *folder)
+{
+	static const char *const of[] = { ".slot-a.suit.", ".slot-b.suit.", ".running.",
+		".report.cose.", ".record." };
+	DIR *d = opendir(folder);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
+			if (strncmp(e->d_name, of[i], strlen(of[i])) == 0)
+				(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		(void)closedir(d);
+}
+
 mst_err
 update_slots_open(struct update_slots *s, struct arena *a, const char *folder,
     const char *const slot[MST_SLOTS], uint64_t size)
@@ -245,8 +267,10 @@ update_slots_open(struct update_slots *s, struct arena *a, const char *folder,
 		snprintf(why, sizeof why, "%s", file_why());
 		return e;
 	}
-	if ((e = lock(s, locked)) == MST_OK)
+	if ((e = lock(s, locked)) == MST_OK) {
+		sweep(folder);
 		e = record_make(s, record);
+	}
 	if (e == MST_OK)
 		e = slots_make(s, slot, size);
 	if (e == MST_OK)

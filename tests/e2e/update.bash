@@ -215,6 +215,9 @@ nothing_else_keeps_it_from_booting() {
 	rm -f "$dev/state/update/running" && mkdir "$dev/state/update/running"
 	same "what runs cannot be noted" "$at" "$(slot_of .slot)"
 	rmdir "$dev/state/update/running"
+	echo cut >"$dev/state/update/.slot-a.suit.0123456789abcdef"
+	same "a write was cut" "$at" "$(slot_of .slot)"
+	same "and nothing is left of it" 0 "$(find "$dev/state/update" -name '.*.suit.*' | wc -l)"
 	cp -a "$dev/state" "$W/state.kept"
 	find "$dev/state" -maxdepth 2 -type f -not -path '*/update/*' -exec sh -c 'echo rubbish >"$1"' - {} \;
 	same "the site's part of the state is rubbish" "$at" "$(slot_of .slot)"
