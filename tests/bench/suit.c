@@ -509,7 +509,7 @@ streaming(const char *envelope, const char *image, const char *key_path)
 	int fd = open(image, O_RDONLY | O_CLOEXEC);
 	double least[2] = { 1e9, 1e9 }, took;
 	struct stat st;
-	uint8_t *payload;
+	uint8_t *payload = NULL;
 
 	if (fd < 0 || fstat(fd, &st) != 0 ||
 	    (payload = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
