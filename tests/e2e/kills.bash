@@ -107,10 +107,15 @@ shimmed() {
 		>>"$W/devices/$1/agent.log" 2>&1
 }
 count_agent_writes() {
-	take_device
-	aim "$W/agent.kill" b m 1000000
-	want "a bootstrap under the shim" shimmed "$D"
-	TOTAL=$(writes_of "$W/agent.kill")
+	local n
+	TOTAL=
+	for _ in 1 2; do # on a slow machine a device tries twice, and writes more: the shorter run counts
+		take_device
+		aim "$W/agent.kill" b m 1000000
+		want "a bootstrap under the shim" shimmed "$D"
+		n=$(writes_of "$W/agent.kill")
+		[ -n "$TOTAL" ] && [ "${n:-0}" -ge "$TOTAL" ] || TOTAL=$n
+	done
 	[ "${TOTAL:-0}" -gt 10 ] || bad "the shim counted '${TOTAL:-}' writes"
 	echo "a bootstrap makes $TOTAL writes in the agent"
 }
