@@ -182,8 +182,11 @@ bad_input_is_named_counted_and_forgotten(void **state)
 	bytes = allocated();
 	before = counted(k->family, k->label, "registrar");
 	storm(k, STORM);
-	assert_true(counted(k->family, k->label, "registrar") == before + STORM);
 	assert_true(no_session_is_left());
+	/* the last handshake may be judged after its client has left: waited for, never exceeded */
+	for (int i = 0; i < 1000 && counted(k->family, k->label, "registrar") < before + STORM; i++)
+		usleep(5000);
+	assert_true(counted(k->family, k->label, "registrar") == before + STORM);
 	(void)site_row("none");
 	bytes = allocated() - bytes;
 	if (bytes > LEFT_BEHIND)
